@@ -1,0 +1,76 @@
+import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
+
+/** A live object as the API server returns it. */
+export interface LiveObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly generation?: number;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+    readonly managedFields?: readonly ManagedFieldsEntry[];
+    readonly [field: string]: unknown;
+  };
+  readonly [field: string]: unknown;
+}
+
+export interface ManagedFieldsEntry {
+  readonly manager: string;
+  readonly operation: "Apply" | "Update";
+  readonly apiVersion?: string;
+  readonly time?: string;
+  readonly subresource?: string;
+  readonly fieldsV1?: unknown;
+}
+
+export interface ResourceKind {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** `deployments`. */
+  readonly plural: string;
+  readonly isNamespaced: boolean;
+}
+
+export type WatchEvent =
+  | { readonly kind: "listed"; readonly objects: readonly LiveObject[] }
+  | { readonly kind: "changed"; readonly object: LiveObject }
+  | { readonly kind: "deleted"; readonly object: LiveObject };
+
+/**
+ * One Kubernetes API server, as far as reconciling needs it. Every request has a deadline; 429 and Retry-After are
+ * respected inside. Failures are AppErrors whose message says what the API server said:
+ * "unavailable" (no contact, 5xx, timed out), "forbidden" (RBAC: message names verb and resource), "not-found",
+ * "conflict" (field or version conflict), "invalid" (422, 400: the object breaks a rule), "unsupported" (no such kind).
+ */
+export interface ClusterApi {
+  /** `1.37`. */
+  version(): Promise<string>;
+  /** UID of the `kube-system` namespace: what a cluster's identity is bound to. */
+  clusterUid(): Promise<string>;
+  /** Looks a kind up, from a cache that is renewed when it does not know the kind. @throws AppError "unsupported". */
+  resolve(apiVersion: string, kind: string): Promise<ResourceKind>;
+  get(ref: ObjectRef): Promise<LiveObject | null>;
+  /** Server-side apply. `body` is the object as JSON text, so that no caller parses it. Returns the object as stored. */
+  apply(
+    ref: ObjectRef,
+    body: string,
+    opts: { force: boolean; dryRun?: boolean; signal?: AbortSignal },
+  ): Promise<LiveObject>;
+  /** Deletes if it still is the object with this uid; an object that is gone is success. */
+  delete(ref: ObjectRef, opts: { uid?: string; signal?: AbortSignal }): Promise<void>;
+  /**
+   * All objects of a kind that carry the label selector (`key=value` or `key`), for ever: lists first, resumes from
+   * where it was after a cut, lists again when the API server has forgotten that place. Ends when `signal` aborts.
+   */
+  watch(kind: ResourceKind, opts: { labelSelector: string; signal: AbortSignal }): AsyncIterable<WatchEvent>;
+  list(kind: ResourceKind, opts: { labelSelector?: string; namespace?: string }): Promise<readonly LiveObject[]>;
+  /** Plain read-modify-write for the agent's own small objects (Secrets, the Lease). @throws "conflict". */
+  create(object: object): Promise<LiveObject>;
+  replace(object: LiveObject): Promise<LiveObject>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,212 @@
+import { definition } from "@muster/shared/model/definitions.ts";
+import { problem } from "@muster/shared/model/problem.ts";
+import { driftRecord, objectStatus, reportPhase } from "@muster/shared/model/report.ts";
+import { clusterSelector, labels } from "@muster/shared/model/selector.ts";
+import { healthState, syncState } from "@muster/shared/model/status.ts";
+import { z } from "zod";
+
+/** What the hub shows of itself: the answers of the REST API. Times are ISO 8601, UTC. */
+
+const time = z.iso.datetime();
+
+export const clusterView = z.object({
+  name: z.string(),
+  id: z.string(),
+  labels,
+  /** `Registered`: no agent has joined yet. `Ahead`: it holds marks that this hub does not remember. */
+  state: z.enum(["Registered", "Connected", "Disconnected", "Revoked"]),
+  agentVersion: z.string().nullable(),
+  kubernetesVersion: z.string().nullable(),
+  lastSeen: time.nullable(),
+  certificateExpires: time.nullable(),
+  clockSkewMs: z.number().nullable(),
+  registered: time,
+  apps: z.object({ total: z.int(), synced: z.int(), healthy: z.int(), failed: z.int(), ahead: z.int() }),
+});
+export type ClusterView = z.infer<typeof clusterView>;
+
+export const registration = z.object({
+  cluster: clusterView,
+  /** Shown once. */
+  token: z.string(),
+  expires: time,
+  hubAddress: z.string(),
+  caHash: z.string(),
+});
+export type Registration = z.infer<typeof registration>;
+
+export const sourceView = z.object({
+  project: z.string(),
+  name: z.string(),
+  url: z.string(),
+  branch: z.string(),
+  state: z.enum(["Pending", "Ready", "Failing"]),
+  revision: z
+    .object({ commit: z.string(), subject: z.string(), author: z.string(), committedAt: time, seen: time })
+    .nullable(),
+  lastChecked: time.nullable(),
+  problems: z.array(problem),
+});
+export type SourceView = z.infer<typeof sourceView>;
+
+export const releaseView = z.object({
+  number: z.int(),
+  commit: z.string(),
+  subject: z.string(),
+  digest: z.string(),
+  objects: z.int(),
+  bytes: z.int(),
+  cause: z.object({ kind: z.enum(["commit", "definition"]), detail: z.string() }),
+  created: time,
+});
+export type ReleaseView = z.infer<typeof releaseView>;
+
+export const pinView = z.object({
+  release: z.int(),
+  by: z.string(),
+  reason: z.string(),
+  since: time,
+});
+
+/** One App in one cluster. */
+export const placementView = z.object({
+  cluster: z.string(),
+  clusterState: clusterView.shape.state,
+  assigned: z.object({ release: z.int(), digest: z.string(), generation: z.int(), since: time }).nullable(),
+  removing: z.boolean(),
+  isAhead: z.boolean(),
+  observed: z
+    .object({
+      generation: z.int(),
+      digest: z.string().nullable(),
+      phase: reportPhase,
+      sync: syncState,
+      health: healthState,
+      message: z.string(),
+      objects: z.int(),
+      drift: z.int(),
+      at: time,
+    })
+    .nullable(),
+});
+export type PlacementView = z.infer<typeof placementView>;
+
+export const appView = z.object({
+  project: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  source: z.string(),
+  path: z.string(),
+  /** The newest Release, which is what Git says. */
+  release: releaseView.nullable(),
+  pin: pinView.nullable(),
+  deleting: z.boolean(),
+  summary: z.object({
+    clusters: z.int(),
+    atTarget: z.int(),
+    healthy: z.int(),
+    failed: z.int(),
+    offline: z.int(),
+    drift: z.int(),
+    ahead: z.int(),
+  }),
+  /** One line for people: what state the App is in. */
+  state: z.string(),
+  problems: z.array(problem),
+});
+export type AppView = z.infer<typeof appView>;
+
+export const appDetailView = appView.extend({ placements: z.array(placementView) });
+export type AppDetailView = z.infer<typeof appDetailView>;
+
+/** The details of the last report of one App in one cluster. */
+export const placementDetailView = placementView.extend({
+  objects: z.array(objectStatus),
+  drift: z.array(driftRecord),
+  problems: z.array(problem),
+});
+export type PlacementDetailView = z.infer<typeof placementDetailView>;
+
+export const statusView = z.object({
+  hub: z.object({ id: z.string(), version: z.string(), epoch: z.int(), started: time }),
+  clusters: z.array(clusterView),
+  sources: z.array(sourceView),
+  apps: z.array(appView),
+});
+export type StatusView = z.infer<typeof statusView>;
+
+/** Why an App is as it is in a cluster. `reason` is a stable code. */
+export const whyView = z.object({
+  app: z.string(),
+  cluster: z.string().nullable(),
+  reason: z.enum([
+    "Running",
+    "Applying",
+    "Failing",
+    "NotSelected",
+    "NoRelease",
+    "SourceFailing",
+    "RenderFailing",
+    "Pinned",
+    "ClusterOffline",
+    "ClusterNotJoined",
+    "NotYetReported",
+    "Ahead",
+    "Removing",
+    "Refused",
+  ]),
+  message: z.string(),
+  next: z.string().nullable(),
+});
+export type WhyView = z.infer<typeof whyView>;
+
+export const applyResult = z.object({
+  results: z.array(
+    z.object({
+      kind: z.string(),
+      name: z.string(),
+      outcome: z.enum(["created", "changed", "unchanged"]),
+      /** Clusters that gain or lose the App by this. */
+      gains: z.array(z.string()),
+      loses: z.array(z.string()),
+    }),
+  ),
+  dryRun: z.boolean(),
+});
+export type ApplyResult = z.infer<typeof applyResult>;
+
+export const rollbackRequest = z.strictObject({
+  project: z.string(),
+  app: z.string(),
+  /** `previous`, `rN`, or a commit (at least 7 digits). */
+  to: z.string(),
+  reason: z.string().min(1).max(500),
+  dryRun: z.boolean().default(false),
+});
+export type RollbackRequest = z.infer<typeof rollbackRequest>;
+
+export const rollbackView = z.object({
+  app: z.string(),
+  from: z.int().nullable(),
+  to: z.int(),
+  commit: z.string(),
+  clusters: z.array(z.string()),
+  dryRun: z.boolean(),
+});
+export type RollbackView = z.infer<typeof rollbackView>;
+
+export const recoverRequest = z.strictObject({
+  /** Absent: everything that is Ahead. */
+  clusters: clusterSelector.optional(),
+  app: z.strictObject({ project: z.string(), name: z.string() }).optional(),
+  /** `reassert`: what the hub knows goes out again, at a higher epoch. `keep`: the hub adopts what the clusters run. */
+  mode: z.literal("reassert").default("reassert"),
+  reason: z.string().min(1).max(500),
+});
+export type RecoverRequest = z.infer<typeof recoverRequest>;
+
+export const applyRequest = z.strictObject({
+  definitions: z.array(z.unknown()).min(1).max(1_000),
+  dryRun: z.boolean().default(false),
+});
+export const storedDefinition = definition;

@@ -1,0 +1,64 @@
+import type { Definition } from "@muster/shared/model/definitions.ts";
+import type { AppName } from "@muster/shared/model/ids.ts";
+import type { Labels } from "@muster/shared/model/selector.ts";
+import type {
+  AppDetailView,
+  ApplyResult,
+  AppView,
+  ClusterView,
+  PlacementDetailView,
+  RecoverRequest,
+  Registration,
+  ReleaseView,
+  RollbackRequest,
+  RollbackView,
+  SourceView,
+  StatusView,
+  WhyView,
+} from "../core/views.ts";
+
+/** Who acts, for the audit entry that every change carries. */
+export interface Actor {
+  readonly kind: "person" | "hub";
+  readonly name: string;
+  /** Address the call came from, where there is one. */
+  readonly from: string | null;
+}
+
+/**
+ * What people and programs may do with the hub; the REST API drives it. Every change is durable, with its audit entry,
+ * before its promise resolves. @throws AppError "not-found", "invalid", "conflict", each with a fix.
+ */
+export interface HubCommands {
+  registerCluster(actor: Actor, cluster: { name: string; labels: Labels }): Promise<Registration>;
+  labelCluster(actor: Actor, name: string, change: { set: Labels; remove: readonly string[] }): Promise<ClusterView>;
+  /** Revokes the identity and forgets the cluster; what runs there keeps running. */
+  removeCluster(actor: Actor, name: string): Promise<void>;
+  apply(actor: Actor, definitions: readonly unknown[], opts: { dryRun: boolean }): Promise<ApplyResult>;
+  deleteSource(actor: Actor, source: AppName): Promise<void>;
+  /** Sends a tombstone to every cluster; the App is gone when each has confirmed. */
+  deleteApp(actor: Actor, app: AppName): Promise<void>;
+  rollback(actor: Actor, request: RollbackRequest): Promise<RollbackView>;
+  unpin(actor: Actor, app: AppName, opts: { reason: string }): Promise<AppView>;
+  recover(actor: Actor, request: RecoverRequest): Promise<{ recovered: { app: string; cluster: string }[] }>;
+  /** Wakes a Source's poll. Says nothing about what the remote holds. */
+  wakeSource(source: AppName): Promise<void>;
+}
+
+export interface HubQueries {
+  status(): Promise<StatusView>;
+  clusters(): Promise<readonly ClusterView[]>;
+  cluster(name: string): Promise<ClusterView>;
+  sources(): Promise<readonly SourceView[]>;
+  source(source: AppName): Promise<SourceView>;
+  apps(): Promise<readonly AppView[]>;
+  app(app: AppName): Promise<AppDetailView>;
+  placement(app: AppName, cluster: string): Promise<PlacementDetailView>;
+  releases(app: AppName): Promise<readonly ReleaseView[]>;
+  why(app: AppName, cluster: string | null): Promise<WhyView>;
+  definitions(kind: Definition["kind"]): Promise<readonly Definition[]>;
+  /** Resolves at the next change of anything that `status` shows, or when `signal` aborts. */
+  changed(signal: AbortSignal): Promise<void>;
+  /** Whether the hub can serve: store open, leader's term taken, first reads done. */
+  isReady(): { ready: boolean; waitingFor: readonly string[] };
+}

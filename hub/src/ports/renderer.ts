@@ -1,0 +1,48 @@
+import type { Digest } from "@muster/shared/model/ids.ts";
+import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
+import type { Problem } from "@muster/shared/model/problem.ts";
+
+export interface RenderInput {
+  readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
+  /** For objects that name no namespace. Whether a kind has one is the API server's knowledge: the agent applies it. */
+  readonly limits: RenderLimits;
+}
+
+export interface RenderLimits {
+  readonly fileBytesMax: number;
+  readonly objectsMax: number;
+  readonly bundleBytesMax: number;
+  readonly timeoutMsMax: number;
+}
+
+export const RENDER_LIMITS: RenderLimits = {
+  fileBytesMax: 4 * 1024 * 1024,
+  objectsMax: 20_000,
+  bundleBytesMax: 32 * 1024 * 1024,
+  timeoutMsMax: 30_000,
+};
+
+/** The rendered objects of one variant: immutable, canonical, named by the digest of the canonical form. */
+export interface RenderedBundle {
+  readonly digest: Digest;
+  /** zstd-compressed canonical form: what is stored and what travels. */
+  readonly compressed: Uint8Array;
+  /** Size of the canonical form. */
+  readonly bytes: number;
+  readonly objects: readonly ObjectRef[];
+}
+
+export type RenderResult =
+  | { readonly kind: "rendered"; readonly bundle: RenderedBundle }
+  /** The same input will always fail: every problem names file, line and rule. */
+  | { readonly kind: "invalid"; readonly problems: readonly Problem[] };
+
+/** Turns files into a bundle, off the main thread, deterministically: equal input and version give equal digests. */
+export interface Renderer {
+  readonly kind: "plain";
+  /** Part of a Release's frozen inputs. */
+  readonly version: string;
+  /** @throws AppError "unavailable" when no worker could do it in time, "cancelled". */
+  render(input: RenderInput, opts: { signal: AbortSignal }): Promise<RenderResult>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { objectRef } from "./object-ref.ts";
+
+/** Stable codes: documented, tested, and safe for scripts to match on. */
+export const problemCode = z.enum([
+  // what was written
+  "InvalidYaml",
+  "InvalidObject",
+  "KindMissing",
+  "NameMissing",
+  "DuplicateObject",
+  "TooManyAliases",
+  "FileTooLarge",
+  "BundleTooLarge",
+  "TooManyObjects",
+  "NothingRendered",
+  "PathNotFound",
+  "UnknownField",
+  "InvalidField",
+  "SymlinkRefused",
+  "SubmoduleRefused",
+  "RenderFailed",
+  // where it comes from
+  "RepositoryUnreachable",
+  "CredentialsRefused",
+  "RefNotFound",
+  "HistoryRewritten",
+  "SourceNotFound",
+  "NoRevision",
+  // what the cluster said
+  "ApplyRefused",
+  "Forbidden",
+  "Conflict",
+  "ImmutableField",
+  "KindUnknown",
+  "NotOwned",
+  "ClusterUnavailable",
+  "NamespaceMissing",
+  "Timeout",
+  // what the agent refused
+  "SignatureInvalid",
+  "KeyUnknown",
+  "GenerationOlder",
+  "GenerationForked",
+  "EpochUnknown",
+  "WrongCluster",
+  "WrongHub",
+  "DigestMismatch",
+  "CapabilityMissing",
+  "MessageInvalid",
+  "Internal",
+]);
+export type ProblemCode = z.infer<typeof problemCode>;
+
+/** One thing that is wrong, told for people: what, where, and what to do. */
+export const problem = z.object({
+  code: problemCode,
+  message: z.string().max(2_000),
+  where: z
+    .object({
+      repository: z.string(),
+      commit: z.string(),
+      /** Path inside the repository. */
+      path: z.string(),
+      /** 1-based. */
+      line: z.int().min(1),
+      /** 1-based number of the YAML document in the file. */
+      document: z.int().min(1),
+      /** Field path inside the object, e.g. `spec.replicas`. */
+      field: z.string(),
+      object: objectRef,
+      cluster: z.string(),
+    })
+    .partial()
+    .default({}),
+  fix: z.string().max(1_000).optional(),
+});
+export type Problem = z.infer<typeof problem>;
