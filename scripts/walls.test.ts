@@ -3,12 +3,8 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { cruise, type ICruiseResult } from "dependency-cruiser";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-// @ts-expect-error plain JavaScript, as the tool wants it
-import untypedConfig from "../.dependency-cruiser.mjs";
-
-const config = untypedConfig as { forbidden: { name: string }[]; options: { enhancedResolveOptions: object } };
+import { findRefusals, type Refusal, wallNames } from "./walls.ts";
 
 type Case = { from: string; imports: string; refusedBy: string | null };
 
@@ -163,7 +159,7 @@ const packages = ["zod", "undici", "fastify", "vitest", "isomorphic-git", "@kube
 
 describe.each(Object.keys(spellings) as (keyof typeof spellings)[])("import walls, %s imports", (spelling) => {
   const tree = mkdtempSync(join(tmpdir(), "muster-walls-"));
-  let refusals: { from: string; rule: string; module: string }[] = [];
+  let refusals: Refusal[] = [];
 
   beforeAll(async () => {
     for (const target of targets) write(target, "export const x = 1;\n");
@@ -181,21 +177,7 @@ describe.each(Object.keys(spellings) as (keyof typeof spellings)[])("import wall
       const lines = cases.filter((one) => one.from === from).map((one) => spellings[spelling](one.imports));
       write(from, lines.map((line, index) => distinct(line, index)).join("\n"));
     }
-    const { forbidden, options } = config;
-    const { output } = await cruise(
-      ["shared", "hub", "agent", "cli", "e2e"],
-      { ...options, baseDir: tree, ruleSet: { forbidden }, validate: true } as Parameters<typeof cruise>[1],
-      options.enhancedResolveOptions as Parameters<typeof cruise>[2],
-    );
-    refusals = (output as ICruiseResult).modules.flatMap((module) =>
-      module.dependencies.flatMap((dependency) =>
-        (dependency.rules ?? []).map((rule) => ({
-          from: module.source,
-          module: `${dependency.protocol ?? ""}${dependency.module}`,
-          rule: rule.name,
-        })),
-      ),
-    );
+    ({ refusals } = await findRefusals(tree, ["shared", "hub", "agent", "cli", "e2e"]));
   });
 
   afterAll(() => rmSync(tree, { recursive: true, force: true }));
@@ -207,9 +189,7 @@ describe.each(Object.keys(spellings) as (keyof typeof spellings)[])("import wall
   });
 
   it("has a case for every rule", () => {
-    expect(config.forbidden.map((rule) => rule.name).sort()).toEqual(
-      [...new Set(cases.flatMap((one) => one.refusedBy ?? []))].sort(),
-    );
+    expect([...wallNames].sort()).toEqual([...new Set(cases.flatMap((one) => one.refusedBy ?? []))].sort());
   });
 
   function write(path: string, content: string): void {
