@@ -1,0 +1,103 @@
+// Bundles one program into a folder that plain `node` can run without node_modules.
+//
+// Files that are named by `new URL("./name", import.meta.url)` come along: `*.worker.ts` is bundled as a program of its
+// own, anything else (SQL, schemas) is copied. All outputs lie flat in one folder, so `./` is right from each of them.
+import { copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { build, type Plugin } from "esbuild";
+
+export type ProgramToBundle = {
+  /** The program's main.ts. */
+  entry: string;
+  /** Emptied first, then filled. */
+  outFolder: string;
+  /** Names of workers and assets in the output are made from their path below this folder. */
+  sourceRoot: string;
+};
+
+export type BundledProgram = { files: string[]; workers: string[]; assets: string[] };
+
+const urlOfNeighbour = /new URL\(\s*(["'])(\.{1,2}\/[^"']+)\1,\s*import\.meta\.url,?\s*\)/g;
+const anyUrlFromHere = /new URL\([^()]*import\.meta\.url/g;
+
+// CommonJS packages inside an ES module still expect these three.
+const commonJsNames = `import { createRequire as bundledCreateRequire } from "node:module";
+const require = bundledCreateRequire(import.meta.url);
+const __filename = import.meta.filename;
+const __dirname = import.meta.dirname;`;
+
+export async function bundleProgram({ entry, outFolder, sourceRoot }: ProgramToBundle): Promise<BundledProgram> {
+  await rm(outFolder, { recursive: true, force: true });
+  await mkdir(outFolder, { recursive: true });
+  await writeFile(join(outFolder, "package.json"), `${JSON.stringify({ type: "module" })}\n`);
+
+  const outputs = new Map<string, string>([[resolve(entry), "main.js"]]);
+  const assets = new Map<string, string>();
+  // A worker may start workers too: the list grows while it is walked, and a Map walks what was added.
+  for (const [source, name] of outputs) {
+    await build({
+      entryPoints: [source],
+      outfile: join(outFolder, name),
+      bundle: true,
+      platform: "node",
+      target: "node26",
+      format: "esm",
+      mainFields: ["module", "main"],
+      conditions: ["node", "import"],
+      sourcemap: true,
+      legalComments: "linked",
+      banner: { js: commonJsNames },
+      logLevel: "warning",
+      plugins: [followNeighbours({ sourceRoot, outputs, assets })],
+    });
+  }
+  for (const [source, name] of assets) await copyFile(source, join(outFolder, name));
+  const [, ...workers] = outputs.values();
+  return { files: [...outputs.values(), ...assets.values()], workers, assets: [...assets.values()] };
+}
+
+function followNeighbours(found: {
+  sourceRoot: string;
+  outputs: Map<string, string>;
+  assets: Map<string, string>;
+}): Plugin {
+  return {
+    name: "follow-neighbours",
+    setup(setup) {
+      setup.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+        // Packages bring their own ways of finding files; only our sources keep to the convention.
+        if (path.includes(`${sep}node_modules${sep}`)) return undefined;
+        const source = await readFile(path, "utf8");
+        const problems: { text: string }[] = [];
+        const neighbours = [...source.matchAll(urlOfNeighbour)].map((match) =>
+          resolve(dirname(path), match[2] as string),
+        );
+        for (const neighbour of neighbours) {
+          const isFile = await stat(neighbour).then(
+            (found) => found.isFile(),
+            () => false,
+          );
+          if (!isFile) problems.push({ text: `${path} names ${neighbour}, which is not a file` });
+          else if (neighbour.endsWith(".worker.ts")) found.outputs.set(neighbour, outputName(neighbour, ".js"));
+          else found.assets.set(neighbour, outputName(neighbour, null));
+        }
+        if ([...source.matchAll(anyUrlFromHere)].length !== neighbours.length) {
+          problems.push({ text: `${path}: the bundle can follow new URL("./literal", import.meta.url) only` });
+        }
+        const contents = source.replaceAll(urlOfNeighbour, (_, _quote, name: string) => {
+          const target = resolve(dirname(path), name);
+          return `new URL("./${found.outputs.get(target) ?? found.assets.get(target)}", import.meta.url)`;
+        });
+        return { contents, loader: "ts", resolveDir: dirname(path), errors: problems };
+      });
+    },
+  };
+
+  function outputName(path: string, extension: ".js" | null): string {
+    const flat = relative(found.sourceRoot, path)
+      .split(sep)
+      .filter((part) => part !== "..")
+      .join("-");
+    return extension === null ? flat : flat.replace(/\.ts$/, extension);
+  }
+}
