@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { parseDefinition } from "./parse-definition.ts";
+
+const app = (spec: object) => ({
+  apiVersion: "muster.dev/v1alpha1",
+  kind: "App",
+  metadata: { name: "shop" },
+  spec: { source: { name: "fleet" }, clusters: { all: true }, ...spec },
+});
+
+describe("parseDefinition", () => {
+  it("fills in the defaults", () => {
+    const parsed = parseDefinition(app({}));
+    expect(parsed).toMatchObject({
+      kind: "valid",
+      definition: {
+        metadata: { project: "default" },
+        spec: { sync: { adopt: "none", drift: "heal", prune: true }, onUnplaced: { action: "delete" } },
+      },
+    });
+  });
+
+  it.each([
+    ["a field of another place", app({ sync: { drfit: "heal" } }), ["spec", "sync", "drfit"], /did you mean "drift"\?/],
+    ["a field at the top of spec", app({ cluster: {} }), ["spec", "cluster"], /did you mean "clusters"\?/],
+    [
+      "a field of a list entry",
+      app({ clusters: { matchExpressions: [{ key: "a", operator: "Exists", vlaues: [] }] } }),
+      ["spec", "clusters", "matchExpressions", 0, "vlaues"],
+      /did you mean "values"\?/,
+    ],
+    ["a field near none", app({ replicas: 3 }), ["spec", "replicas"], /known here: source, destination, clusters/],
+    ["a wrong word", app({ sync: { drift: "sometimes" } }), ["spec", "sync", "drift"], /"heal"\|"warn"\|"off"/],
+    ["an empty selector", app({ clusters: {} }), ["spec", "clusters"], /all: true/],
+    ["a missing field", { ...app({}), metadata: {} }, ["metadata", "name"], /^"metadata.name" is missing\.$/],
+    ["a mistyped kind", { ...app({}), kind: "Ap" }, ["kind"], /did you mean App\?/],
+    ["another version", { ...app({}), apiVersion: "v1" }, ["apiVersion"], /write muster.dev\/v1alpha1/],
+    ["no mapping", "hello", [], /a definition is a mapping/],
+  ])("explains %s", (_, value, path, message) => {
+    const parsed = parseDefinition(value);
+    expect(parsed).toMatchObject({ kind: "invalid", problems: [{ path }] });
+    if (parsed.kind === "invalid") expect(parsed.problems[0]?.message).toMatch(message);
+  });
+});
