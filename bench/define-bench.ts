@@ -1,0 +1,44 @@
+/** What a figure should reach: at most `max`, or at least `min`. */
+export type Goal = { max: number } | { min: number };
+
+/** One number that a benchmark found. `unit` is written as people read it: "ms", "MiB", "applies/s". */
+export type Figure = { value: number; unit: string; goal: Goal | null; met: boolean | null };
+
+export type BenchContext = {
+  /** Records a number. A name is recorded once. */
+  figure(name: string, found: { value: number; unit: string; goal?: Goal }): void;
+  /** Adds a sentence to the result: what was measured, with what, and what it leaves out. */
+  note(sentence: string): void;
+  /** Aborted when time is up or the run is interrupted. Pass it on to whatever the benchmark waits for. */
+  signal: AbortSignal;
+};
+
+export type Bench = {
+  /** As in `npm run bench -- NAME`; the file is `NAME.bench.ts`. */
+  name: string;
+  /** One line for `--list` and the table. */
+  describe: string;
+  /** After this long `signal` is aborted. Default: 20 minutes. */
+  timeoutMsMax?: number;
+  run(context: BenchContext): Promise<void>;
+};
+
+/**
+ * The default export of a `*.bench.ts` file. Nothing runs when the file is loaded.
+ *
+ *     export default defineBench({
+ *       name: "planner",
+ *       describe: "Plan a rollout over 10,000 clusters",
+ *       async run({ figure, note, signal }) {
+ *         figure("plan p50", { value: 12.5, unit: "ms", goal: { max: 50 } });
+ *       },
+ *     });
+ */
+export function defineBench(bench: Bench): Bench {
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(bench.name)) throw new Error(`bench name "${bench.name}" is not kebab-case`);
+  return bench;
+}
+
+export function isMet(value: number, goal: Goal): boolean {
+  return "max" in goal ? value <= goal.max : value >= goal.min;
+}
