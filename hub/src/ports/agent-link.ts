@@ -1,5 +1,6 @@
 import type { SignedAssignment } from "@muster/shared/model/assignment.ts";
 import type { AppUid, ClusterId, Digest } from "@muster/shared/model/ids.ts";
+import type { KeyHash } from "@muster/shared/model/joining.ts";
 import type { Report } from "@muster/shared/model/report.ts";
 import type { Hello, HelloAck } from "@muster/shared/model/session.ts";
 
@@ -8,8 +9,10 @@ export interface Peer {
   readonly clusterId: ClusterId;
   /** UID of the `kube-system` namespace that the certificate is bound to. */
   readonly clusterUid: string;
-  /** Hex serial number of the certificate, for revocation. */
+  /** Lower-case hex serial number of the certificate. */
   readonly certificateSerial: string;
+  /** Hash of the certificate's public key: an identity is the key, whichever of its certificates is shown. */
+  readonly publicKey: KeyHash;
   /** For logs: address and port. */
   readonly address: string;
 }
