@@ -22,11 +22,9 @@ describe("a hub that is killed with -9", () => {
     const folder = await mkdtemp(join(tmpdir(), "muster-crash-"));
     const file = join(folder, "hub.sqlite");
     try {
-      const writer = spawn(
-        process.execPath,
-        ["--input-type=module", "-e", WRITER, "--", new URL("./open.ts", import.meta.url).href, file],
-        { stdio: ["ignore", "pipe", "inherit"] },
-      );
+      const writer = spawn(process.execPath, ["-e", WRITER, "--", new URL("./open.ts", import.meta.url).href, file], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
       const exited = new Promise((resolve) => writer.once("exit", resolve));
       const acknowledged: number[] = [];
       for await (const line of createInterface({ input: writer.stdout })) {
