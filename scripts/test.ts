@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { setPriority, tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { repositoryRoot, toolEnvironment } from "./repository.ts";
 import { addCounts, closingLine, countTests, type JsonReport, namesOfSkipped, noTests } from "./test-counts.ts";
@@ -40,8 +40,9 @@ async function runAll(): Promise<boolean> {
 
   let skippedE2e: string[] = [];
   if (hasE2e) {
-    const problem = await build;
-    if (problem !== null) console.log(`\n${problem}\n`);
+    build?.show();
+    const problem = await build?.finished;
+    if (problem) console.log(`\n${problem}\n`);
     const e2e = await runProject("e2e");
     total = addCounts(total, e2e.counts);
     // Tests left out by name are vitest's to count; nobody needs them listed.
@@ -87,35 +88,45 @@ function hasMatchingFiles(project: Project): boolean {
   return stdout.includes(".test.ts");
 }
 
+type Build = { finished: Promise<string | null>; show: () => void };
+
 /**
- * Builds the real control plane (Go sources, several minutes when cold, instant when cached) while the unit tests run.
- * Resolves to null, or to a line that says why the suites which need it will be skipped or will fail.
+ * Builds the real control plane (Go sources: many minutes when cold, instant when cached) while the unit tests run.
+ * `finished` resolves to null, or to a line that says why suites will be skipped or fail; `show` prints its progress
+ * from then on, so that it does not run through the results of the unit tests.
  */
-function startControlPlaneBuild(): Promise<string | null> {
+function startControlPlaneBuild(): Build {
+  const nothing = { finished: Promise.resolve(null), show: () => {} };
   const command = join(repositoryRoot, "e2e/control-plane/main.ts");
-  if (!existsSync(command)) return Promise.resolve(null);
-  if (process.env.MUSTER_TEST_PROVIDER !== undefined && process.env.MUSTER_TEST_PROVIDER !== "binaries") {
-    return Promise.resolve(null);
-  }
+  const provider = process.env.MUSTER_TEST_PROVIDER ?? "built";
+  if (!existsSync(command) || provider !== "built") return nothing;
   if (spawnSync("go", ["version"], { stdio: "ignore" }).status !== 0) {
-    return Promise.resolve(
-      "Go is not installed: the suites against a real Kubernetes control plane are skipped. Install Go 1.26 or newer\n" +
-        "(https://go.dev/dl), or a Docker engine and set MUSTER_TEST_PROVIDER=kind, to run them.",
-    );
+    const advice =
+      "Go is not installed, so the real control plane cannot be built: suites that need it are skipped unless kind can\n" +
+      "stand in. Install Go 1.26 or later (https://go.dev/dl), or Docker and kind, to run them.";
+    return { ...nothing, finished: Promise.resolve(advice) };
   }
-  console.log(
-    "building the real control plane in the background (`npm run control-plane -- build` shows its progress)",
-  );
   const child = start("node", [command, "build"], "pipe");
+  // The unit tests come first on a machine with few cores; what the build starts inherits this.
+  if (child.pid !== undefined) setPriority(child.pid, 10);
   let output = "";
+  let isShown = false;
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (text: string) => {
       output = (output + text).slice(-16_000);
+      if (isShown) process.stdout.write(text);
     });
   }
-  return exitOf(child).then((exitCode) =>
+  const finished = exitOf(child).then((exitCode) =>
     exitCode === 0 ? null : `building the control plane failed (exit code ${exitCode}); its last words:\n${output}`,
   );
+  return {
+    finished,
+    show() {
+      isShown = true;
+      if (running.has(child)) process.stdout.write(`\nwaiting for the real control plane to be built\n${output}`);
+    },
+  };
 }
 
 function start(command: string, args: string[], output: "inherit" | "pipe" = "inherit"): ChildProcess {
