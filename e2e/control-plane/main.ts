@@ -88,7 +88,9 @@ async function status(): Promise<void> {
   }
 }
 
-const allTools = () => Object.keys(tools) as ToolName[];
+function allTools(): ToolName[] {
+  return Object.keys(tools) as ToolName[];
+}
 
 function toolName(text: string): ToolName {
   if (text in tools) return text as ToolName;

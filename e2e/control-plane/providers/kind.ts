@@ -82,9 +82,8 @@ async function startKindControlPlane(count: number, start: ClusterOptions, tools
   const stop = () => {
     stopped ??= (async () => {
       await Promise.all(clusters.map((cluster) => cluster.stop()));
-      // What failed half-way is still registered and deleted now.
+      // What failed half-way is still registered, and deleted now; the folder goes last.
       await reaper.close();
-      folder.remove();
     })();
     return stopped;
   };
