@@ -1,0 +1,130 @@
+import { name } from "@muster/shared/model/ids.ts";
+import { z } from "zod";
+import { appDetailView, appView, placementDetailView, releaseView, whyView } from "../../core/views.ts";
+import { type Api, listOf, noContent, type RouteContext, scopedParams } from "./routes.ts";
+
+export function addAppRoutes(api: Api, { commands, queries, actor }: RouteContext): void {
+  const tags = ["apps"];
+  api.get(
+    "/v1/apps",
+    {
+      schema: {
+        operationId: "listAllApps",
+        tags,
+        summary: "The Apps of every project",
+        response: { 200: listOf(appView) },
+      },
+    },
+    async () => ({ items: [...(await queries.apps())] }),
+  );
+
+  api.get(
+    "/v1/projects/:project/apps",
+    {
+      schema: {
+        operationId: "listApps",
+        tags,
+        summary: "The Apps of one project",
+        params: z.object({ project: name }),
+        response: { 200: listOf(appView) },
+      },
+    },
+    async (request) => ({ items: (await queries.apps()).filter((app) => app.project === request.params.project) }),
+  );
+
+  api.get(
+    "/v1/projects/:project/apps/:name",
+    {
+      schema: {
+        operationId: "getApp",
+        tags,
+        summary: "One App, with where it stands in each of its clusters",
+        params: scopedParams,
+        response: { 200: appDetailView },
+      },
+    },
+    (request) => queries.app(request.params),
+  );
+
+  api.delete(
+    "/v1/projects/:project/apps/:name",
+    {
+      schema: {
+        operationId: "deleteApp",
+        tags,
+        summary: "Send every cluster a tombstone; the App is gone when each has confirmed",
+        params: scopedParams,
+        response: { 202: noContent },
+      },
+    },
+    async (request, reply) => {
+      await commands.deleteApp(actor(request), request.params);
+      return reply.code(202).send();
+    },
+  );
+
+  api.get(
+    "/v1/projects/:project/apps/:name/placements/:cluster",
+    {
+      schema: {
+        operationId: "getPlacement",
+        tags,
+        summary: "The details of one App in one cluster: objects, drift, problems",
+        params: scopedParams.extend({ cluster: name }),
+        response: { 200: placementDetailView },
+      },
+    },
+    ({ params }) => queries.placement({ project: params.project, name: params.name }, params.cluster),
+  );
+
+  addHistoryRoutes(api, { queries });
+
+  api.delete(
+    "/v1/projects/:project/apps/:name/pin",
+    {
+      schema: {
+        operationId: "unpinApp",
+        tags,
+        summary: "Lift the pin: the App follows Git again",
+        params: scopedParams,
+        querystring: z.object({ reason: z.string().min(1).max(500).default("no reason given") }),
+        response: { 200: appView },
+      },
+    },
+    (request) => commands.unpin(actor(request), request.params, { reason: request.query.reason }),
+  );
+}
+
+function addHistoryRoutes(api: Api, { queries }: Pick<RouteContext, "queries">): void {
+  const tags = ["apps"];
+  api.get(
+    "/v1/projects/:project/apps/:name/releases",
+    {
+      schema: {
+        operationId: "listReleases",
+        tags,
+        summary: "The App's Releases, newest first",
+        params: scopedParams,
+        response: { 200: listOf(releaseView) },
+      },
+    },
+    async (request) => ({
+      items: [...(await queries.releases(request.params))].sort((a, b) => b.number - a.number),
+    }),
+  );
+
+  api.get(
+    "/v1/projects/:project/apps/:name/why",
+    {
+      schema: {
+        operationId: "whyApp",
+        tags,
+        summary: "Why the App is as it is, over all or in one cluster",
+        params: scopedParams,
+        querystring: z.object({ cluster: name.optional() }),
+        response: { 200: whyView },
+      },
+    },
+    (request) => queries.why(request.params, request.query.cluster ?? null),
+  );
+}

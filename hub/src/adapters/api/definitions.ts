@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { applyRequest, applyResult, storedDefinition } from "../../core/views.ts";
+import { type Api, listOf, type RouteContext } from "./routes.ts";
+
+const APPLY_BYTES_MAX = 8 * 1024 * 1024;
+
+export function addDefinitionRoutes(api: Api, { commands, queries, actor }: RouteContext): void {
+  const tags = ["definitions"];
+  api.post(
+    "/v1/apply",
+    {
+      bodyLimit: APPLY_BYTES_MAX,
+      schema: {
+        operationId: "apply",
+        tags,
+        summary: "Create or change definitions; says which clusters gain or lose an App by it",
+        body: applyRequest,
+        response: { 200: applyResult },
+      },
+    },
+    (request) => commands.apply(actor(request), request.body.definitions, { dryRun: request.body.dryRun }),
+  );
+
+  api.get(
+    "/v1/definitions",
+    {
+      schema: {
+        operationId: "listDefinitions",
+        tags,
+        summary: "Definitions as they are stored, defaults filled in",
+        querystring: z.object({ kind: z.enum(["Source", "App", "Cluster"]) }),
+        response: { 200: listOf(storedDefinition) },
+      },
+    },
+    async (request) => ({ items: [...(await queries.definitions(request.query.kind))] }),
+  );
+}

@@ -1,0 +1,72 @@
+import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
+import { definition } from "@muster/shared/model/definitions.ts";
+import { enrolmentAnswer, joinRequest, renewRequest } from "@muster/shared/model/joining.ts";
+import { problem } from "@muster/shared/model/problem.ts";
+import { clusterSelector } from "@muster/shared/model/selector.ts";
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from "fastify-type-provider-zod";
+import { z } from "zod";
+import * as views from "../../core/views.ts";
+import { problemBody } from "./problems.ts";
+import type { Api } from "./routes.ts";
+
+/** Schemas that get a name of their own in the document, and so a type of their own in every client. */
+const named = {
+  Problem: problem,
+  ProblemBody: problemBody,
+  Definition: definition,
+  ClusterSelector: clusterSelector,
+  Cluster: views.clusterView,
+  Registration: views.registration,
+  Source: views.sourceView,
+  Release: views.releaseView,
+  Pin: views.pinView,
+  Placement: views.placementView,
+  PlacementDetail: views.placementDetailView,
+  App: views.appView,
+  AppDetail: views.appDetailView,
+  Status: views.statusView,
+  Why: views.whyView,
+  ApplyRequest: views.applyRequest,
+  ApplyResult: views.applyResult,
+  RollbackRequest: views.rollbackRequest,
+  Rollback: views.rollbackView,
+  RecoverRequest: views.recoverRequest,
+  JoinRequest: joinRequest,
+  RenewRequest: renewRequest,
+  EnrolmentAnswer: enrolmentAnswer,
+};
+
+/** Registers the maker of the OpenAPI document; call before any route is added. */
+export async function describeApi(api: Api, { version }: { version: string }): Promise<void> {
+  const schemaRegistry = z.registry<{ id?: string }>();
+  for (const [id, schema] of Object.entries(named)) schemaRegistry.add(schema as z.ZodType, { id });
+  const options: FastifyDynamicSwaggerOptions = {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Muster hub",
+        version,
+        description:
+          "GitOps for fleets of Kubernetes clusters. Refusals are RFC 9457 problems with code, field and fix.",
+        license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+      },
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+      security: [{ token: [] }],
+    },
+    transform: createJsonSchemaTransform({ schemaRegistry }),
+    transformObject: createJsonSchemaTransformObject({ schemaRegistry }),
+  };
+  await api.register(swagger, options);
+  // Every route may refuse, and always in the same shape.
+  api.addHook("onRoute", (route) => {
+    const response = route.schema?.response as Record<string, unknown> | undefined;
+    if (route.schema && response && !("default" in response)) {
+      route.schema = { ...route.schema, response: { ...response, default: PROBLEM_RESPONSE } };
+    }
+  });
+}
+
+const PROBLEM_RESPONSE = {
+  description: "refused or failed",
+  content: { "application/problem+json": { schema: problemBody } },
+};

@@ -1,0 +1,131 @@
+import { AppError } from "@muster/shared/errors.ts";
+import type { AppView, ClusterView, SourceView } from "../../../core/views.ts";
+import type { Actor, HubCommands, HubQueries } from "../../../ports/hub-commands.ts";
+
+export const aCluster = (change: Partial<ClusterView> = {}): ClusterView => ({
+  name: "prod-eu-1",
+  id: "c-1",
+  labels: { tier: "prod" },
+  state: "Connected",
+  agentVersion: "0.1.0",
+  kubernetesVersion: "1.37",
+  lastSeen: "2026-03-03T13:05:00.000Z",
+  certificateExpires: "2026-03-04T13:05:00.000Z",
+  clockSkewMs: 3,
+  registered: "2026-03-01T13:05:00.000Z",
+  apps: { total: 1, synced: 1, healthy: 1, failed: 0, ahead: 0 },
+  ...change,
+});
+
+export const aSource = (change: Partial<SourceView> = {}): SourceView => ({
+  project: "storefront",
+  name: "fleet",
+  url: "https://git.example.com/platform/fleet.git",
+  branch: "main",
+  state: "Ready",
+  revision: null,
+  lastChecked: null,
+  problems: [],
+  ...change,
+});
+
+export const anApp = (change: Partial<AppView> = {}): AppView => ({
+  project: "storefront",
+  name: "shop",
+  uid: "a-1",
+  source: "fleet",
+  path: "apps/shop",
+  release: null,
+  pin: null,
+  deleting: false,
+  summary: { clusters: 1, atTarget: 1, healthy: 1, failed: 0, offline: 0, drift: 0, ahead: 0 },
+  state: "Healthy on 1 cluster",
+  problems: [],
+  ...change,
+});
+
+/** A hub that answers with examples and remembers what it was told to do. */
+export function fakeHub() {
+  const calls: { what: string; actor: Actor | null; args: unknown[] }[] = [];
+  const did =
+    <A extends unknown[], R>(what: string, answer: R) =>
+    async (actor: Actor, ...args: A): Promise<R> => {
+      calls.push({ what, actor, args });
+      return answer;
+    };
+  let wake: (() => void)[] = [];
+  const commands: HubCommands = {
+    registerCluster: did("registerCluster", {
+      cluster: aCluster({ state: "Registered" }),
+      token: "mj1_example",
+      expires: "2026-03-03T14:05:00.000Z",
+      hubAddress: "https://127.0.0.1:7443",
+      caHash: "sha256:00",
+    }),
+    labelCluster: did("labelCluster", aCluster()),
+    removeCluster: did("removeCluster", undefined),
+    apply: did("apply", { results: [], dryRun: false }),
+    deleteSource: did("deleteSource", undefined),
+    deleteApp: did("deleteApp", undefined),
+    rollback: did("rollback", {
+      app: "storefront/shop",
+      from: 2,
+      to: 1,
+      commit: "4f2c9e1",
+      clusters: ["prod-eu-1"],
+      dryRun: false,
+    }),
+    unpin: did("unpin", anApp()),
+    recover: did("recover", { recovered: [] }),
+    async wakeSource(source) {
+      calls.push({ what: "wakeSource", actor: null, args: [source] });
+    },
+  };
+  const unused = (): never => {
+    throw new Error("not part of this example");
+  };
+  const queries: HubQueries = {
+    status: async () => ({
+      hub: { id: "h-1", version: "0.1.0", epoch: 1, started: "2026-03-01T13:05:00.000Z" },
+      clusters: [aCluster()],
+      sources: [aSource()],
+      apps: [anApp()],
+    }),
+    clusters: async () => [aCluster()],
+    async cluster(name) {
+      if (name === "prod-eu-1") return aCluster();
+      throw new AppError("not-found", `There is no cluster ${name}.`, { fix: "See `muster cluster list`." });
+    },
+    sources: async () => [aSource(), aSource({ project: "payments" })],
+    source: async () => aSource(),
+    apps: async () => [anApp(), anApp({ project: "payments", name: "api" })],
+    app: async () => ({ ...anApp(), placements: [] }),
+    placement: unused,
+    releases: async () => [],
+    why: async (app, cluster) => ({
+      app: `${app.project}/${app.name}`,
+      cluster,
+      reason: "Running",
+      message: "It runs.",
+      next: null,
+    }),
+    definitions: async () => [],
+    changed: (signal) =>
+      new Promise((resolve) => {
+        wake.push(resolve);
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      }),
+    isReady: () => ({ ready: false, waitingFor: ["the store"] }),
+  };
+  return {
+    commands,
+    queries,
+    calls,
+    /** Something that `status` shows changed. */
+    change() {
+      const waiting = wake;
+      wake = [];
+      for (const resolve of waiting) resolve();
+    },
+  };
+}
