@@ -1,0 +1,2323 @@
+// Generated from docs/reference/openapi.json by `npm run openapi`; do not edit.
+
+export interface paths {
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process answers */
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hooks/{project}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Wake a Source's poll; signed with X-Hub-Signature-256 over the raw body */
+        post: operations["receiveHook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prometheus text */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hub can serve; otherwise what it waits for */
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Create or change definitions; says which clusters gain or lose an App by it */
+        post: operations["apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/apps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The Apps of every project */
+        get: operations["listAllApps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clusters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every registered cluster */
+        get: operations["listClusters"];
+        put?: never;
+        /**
+         * Register a cluster, or make a new join token for one that is registered
+         * @description The token is shown once, works once, and for an hour.
+         */
+        post: operations["registerCluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clusters/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One cluster */
+        get: operations["getCluster"];
+        put?: never;
+        post?: never;
+        /** Revoke a cluster's identity and forget it; what runs there keeps running */
+        delete: operations["removeCluster"];
+        options?: never;
+        head?: never;
+        /** Set and remove labels */
+        patch: operations["labelCluster"];
+        trace?: never;
+    };
+    "/v1/definitions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Definitions as they are stored, defaults filled in */
+        get: operations["listDefinitions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Server-sent: `changed` whenever /v1/status would answer something new
+         * @description Read /v1/status after each `changed`, the first of which comes at once. Comments keep it alive.
+         */
+        get: operations["watchEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An agent joins with a one-time token, which it proves without sending it */
+        post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/apps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The Apps of one project */
+        get: operations["listApps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/apps/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One App, with where it stands in each of its clusters */
+        get: operations["getApp"];
+        put?: never;
+        post?: never;
+        /** Send every cluster a tombstone; the App is gone when each has confirmed */
+        delete: operations["deleteApp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/apps/{name}/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Lift the pin: the App follows Git again */
+        delete: operations["unpinApp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/apps/{name}/placements/{cluster}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The details of one App in one cluster: objects, drift, problems */
+        get: operations["getPlacement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/apps/{name}/releases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The App's Releases, newest first */
+        get: operations["listReleases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/apps/{name}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why the App is as it is, over all or in one cluster */
+        get: operations["whyApp"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The Sources of one project */
+        get: operations["listSources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/sources/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One Source: its Revision, when it was looked at, and what is wrong with it */
+        get: operations["getSource"];
+        put?: never;
+        post?: never;
+        /** Stop tracking a repository. Its Apps stay where they are */
+        delete: operations["deleteSource"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/sources/{name}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look at the repository now instead of at the next poll */
+        post: operations["refreshSource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recoveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take charge again of clusters that are ahead of what this hub remembers */
+        post: operations["recover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An agent renews its certificate, signed with its own key */
+        post: operations["renew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rollbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an App back to an earlier Release, and pin it there */
+        post: operations["rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The Sources of every project */
+        get: operations["listAllSources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The whole fleet at a glance */
+        get: operations["getStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        App: {
+            deleting: boolean;
+            name: string;
+            path: string;
+            pin: components["schemas"]["Pin"] | null;
+            problems: components["schemas"]["Problem"][];
+            project: string;
+            release: components["schemas"]["Release"] | null;
+            source: string;
+            state: string;
+            summary: {
+                ahead: number;
+                atTarget: number;
+                clusters: number;
+                drift: number;
+                failed: number;
+                healthy: number;
+                offline: number;
+            };
+            uid: string;
+        };
+        AppDetail: {
+            deleting: boolean;
+            name: string;
+            path: string;
+            pin: components["schemas"]["Pin"] | null;
+            placements: components["schemas"]["Placement"][];
+            problems: components["schemas"]["Problem"][];
+            project: string;
+            release: components["schemas"]["Release"] | null;
+            source: string;
+            state: string;
+            summary: {
+                ahead: number;
+                atTarget: number;
+                clusters: number;
+                drift: number;
+                failed: number;
+                healthy: number;
+                offline: number;
+            };
+            uid: string;
+        };
+        AppDetailInput: {
+            deleting: boolean;
+            name: string;
+            path: string;
+            pin: components["schemas"]["PinInput"] | null;
+            placements: components["schemas"]["PlacementInput"][];
+            problems: components["schemas"]["ProblemInput"][];
+            project: string;
+            release: components["schemas"]["ReleaseInput"] | null;
+            source: string;
+            state: string;
+            summary: {
+                ahead: number;
+                atTarget: number;
+                clusters: number;
+                drift: number;
+                failed: number;
+                healthy: number;
+                offline: number;
+            };
+            uid: string;
+        };
+        AppInput: {
+            deleting: boolean;
+            name: string;
+            path: string;
+            pin: components["schemas"]["PinInput"] | null;
+            problems: components["schemas"]["ProblemInput"][];
+            project: string;
+            release: components["schemas"]["ReleaseInput"] | null;
+            source: string;
+            state: string;
+            summary: {
+                ahead: number;
+                atTarget: number;
+                clusters: number;
+                drift: number;
+                failed: number;
+                healthy: number;
+                offline: number;
+            };
+            uid: string;
+        };
+        ApplyRequest: {
+            definitions: unknown[];
+            /** @default false */
+            dryRun: boolean;
+        };
+        ApplyRequestInput: {
+            definitions: unknown[];
+            /** @default false */
+            dryRun: boolean;
+        };
+        ApplyResult: {
+            dryRun: boolean;
+            results: {
+                gains: string[];
+                kind: string;
+                loses: string[];
+                name: string;
+                /** @enum {string} */
+                outcome: "created" | "changed" | "unchanged";
+            }[];
+        };
+        ApplyResultInput: {
+            dryRun: boolean;
+            results: {
+                gains: string[];
+                kind: string;
+                loses: string[];
+                name: string;
+                /** @enum {string} */
+                outcome: "created" | "changed" | "unchanged";
+            }[];
+        };
+        Cluster: {
+            agentVersion: string | null;
+            apps: {
+                ahead: number;
+                failed: number;
+                healthy: number;
+                synced: number;
+                total: number;
+            };
+            certificateExpires: string | null;
+            clockSkewMs: number | null;
+            id: string;
+            kubernetesVersion: string | null;
+            labels: {
+                [key: string]: string;
+            };
+            lastSeen: string | null;
+            name: string;
+            /** Format: date-time */
+            registered: string;
+            /** @enum {string} */
+            state: "Registered" | "Connected" | "Disconnected" | "Revoked";
+        };
+        ClusterInput: {
+            agentVersion: string | null;
+            apps: {
+                ahead: number;
+                failed: number;
+                healthy: number;
+                synced: number;
+                total: number;
+            };
+            certificateExpires: string | null;
+            clockSkewMs: number | null;
+            id: string;
+            kubernetesVersion: string | null;
+            labels: {
+                [key: string]: string;
+            };
+            lastSeen: string | null;
+            name: string;
+            /** Format: date-time */
+            registered: string;
+            /** @enum {string} */
+            state: "Registered" | "Connected" | "Disconnected" | "Revoked";
+        };
+        ClusterSelector: {
+            /** @constant */
+            all?: true;
+            exclude?: {
+                matchLabels?: {
+                    [key: string]: string;
+                };
+                names?: string[];
+            };
+            matchExpressions?: {
+                key: string;
+                /** @enum {string} */
+                operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+                values?: string[];
+            }[];
+            matchLabels?: {
+                [key: string]: string;
+            };
+            names?: string[];
+        };
+        ClusterSelectorInput: {
+            /** @constant */
+            all?: true;
+            exclude?: {
+                matchLabels?: {
+                    [key: string]: string;
+                };
+                names?: string[];
+            };
+            matchExpressions?: {
+                key: string;
+                /** @enum {string} */
+                operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+                values?: string[];
+            }[];
+            matchLabels?: {
+                [key: string]: string;
+            };
+            names?: string[];
+        };
+        Definition: {
+            /** @constant */
+            apiVersion: "muster.dev/v1alpha1";
+            /** @constant */
+            kind: "Source";
+            metadata: {
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                /** @default default */
+                project: string;
+            };
+            spec: {
+                git: {
+                    credentials?: string;
+                    /**
+                     * @default {
+                     *       "branch": "main"
+                     *     }
+                     */
+                    ref: {
+                        branch: string;
+                    };
+                    url: string;
+                };
+                /** @default 1m */
+                poll: string;
+            };
+        } | {
+            /** @constant */
+            apiVersion: "muster.dev/v1alpha1";
+            /** @constant */
+            kind: "App";
+            metadata: {
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                /** @default default */
+                project: string;
+            };
+            spec: {
+                clusters: components["schemas"]["ClusterSelector"];
+                destination: {
+                    /** @default false */
+                    createNamespace: boolean;
+                    /** @default default */
+                    namespace: string;
+                };
+                onUnplaced: {
+                    /**
+                     * @default delete
+                     * @enum {string}
+                     */
+                    action: "delete" | "keep";
+                };
+                source: {
+                    name: string;
+                    /** @default . */
+                    path: string;
+                };
+                sync: {
+                    /**
+                     * @default none
+                     * @enum {string}
+                     */
+                    adopt: "none" | "all";
+                    /**
+                     * @default heal
+                     * @enum {string}
+                     */
+                    drift: "heal" | "warn" | "off";
+                    /** @default true */
+                    prune: boolean;
+                };
+            };
+        } | {
+            /** @constant */
+            apiVersion: "muster.dev/v1alpha1";
+            /** @constant */
+            kind: "Cluster";
+            metadata: {
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+            };
+        };
+        DefinitionInput: {
+            /** @constant */
+            apiVersion: "muster.dev/v1alpha1";
+            /** @constant */
+            kind: "Source";
+            metadata: {
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                /** @default default */
+                project: string;
+            };
+            spec: {
+                git: {
+                    credentials?: string;
+                    /**
+                     * @default {
+                     *       "branch": "main"
+                     *     }
+                     */
+                    ref: {
+                        branch: string;
+                    };
+                    url: string;
+                };
+                /** @default 1m */
+                poll: string;
+            };
+        } | {
+            /** @constant */
+            apiVersion: "muster.dev/v1alpha1";
+            /** @constant */
+            kind: "App";
+            metadata: {
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                /** @default default */
+                project: string;
+            };
+            spec: {
+                clusters: components["schemas"]["ClusterSelectorInput"];
+                /** @default {} */
+                destination: {
+                    /** @default false */
+                    createNamespace: boolean;
+                    /** @default default */
+                    namespace: string;
+                };
+                /** @default {} */
+                onUnplaced: {
+                    /**
+                     * @default delete
+                     * @enum {string}
+                     */
+                    action: "delete" | "keep";
+                };
+                source: {
+                    name: string;
+                    /** @default . */
+                    path: string;
+                };
+                /** @default {} */
+                sync: {
+                    /**
+                     * @default none
+                     * @enum {string}
+                     */
+                    adopt: "none" | "all";
+                    /**
+                     * @default heal
+                     * @enum {string}
+                     */
+                    drift: "heal" | "warn" | "off";
+                    /** @default true */
+                    prune: boolean;
+                };
+            };
+        } | {
+            /** @constant */
+            apiVersion: "muster.dev/v1alpha1";
+            /** @constant */
+            kind: "Cluster";
+            metadata: {
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+            };
+        };
+        EnrolmentAnswer: {
+            payload: string;
+            root: string;
+            signature: string;
+        };
+        EnrolmentAnswerInput: {
+            payload: string;
+            root: string;
+            signature: string;
+        };
+        JoinRequest: {
+            agentTime: number;
+            caHash: string;
+            clusterUid: string;
+            csr: string;
+            mac: string;
+            nonce: string;
+            tokenId: string;
+            /** @constant */
+            version: 1;
+        };
+        JoinRequestInput: {
+            agentTime: number;
+            caHash: string;
+            clusterUid: string;
+            csr: string;
+            mac: string;
+            nonce: string;
+            tokenId: string;
+            /** @constant */
+            version: 1;
+        };
+        Pin: {
+            by: string;
+            reason: string;
+            release: number;
+            /** Format: date-time */
+            since: string;
+        };
+        PinInput: {
+            by: string;
+            reason: string;
+            release: number;
+            /** Format: date-time */
+            since: string;
+        };
+        Placement: {
+            assigned: {
+                digest: string;
+                generation: number;
+                release: number;
+                /** Format: date-time */
+                since: string;
+            } | null;
+            cluster: string;
+            /** @enum {string} */
+            clusterState: "Registered" | "Connected" | "Disconnected" | "Revoked";
+            isAhead: boolean;
+            observed: {
+                /** Format: date-time */
+                at: string;
+                digest: string | null;
+                drift: number;
+                generation: number;
+                /** @enum {string} */
+                health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
+                message: string;
+                objects: number;
+                /** @enum {string} */
+                phase: "Pending" | "Applying" | "Pruning" | "Applied" | "Failed" | "Refused" | "Removed";
+                /** @enum {string} */
+                sync: "Synced" | "OutOfSync" | "Unknown";
+            } | null;
+            removing: boolean;
+        };
+        PlacementDetail: {
+            assigned: {
+                digest: string;
+                generation: number;
+                release: number;
+                /** Format: date-time */
+                since: string;
+            } | null;
+            cluster: string;
+            /** @enum {string} */
+            clusterState: "Registered" | "Connected" | "Disconnected" | "Revoked";
+            drift: {
+                at: number;
+                expected: string;
+                field: string;
+                found: string;
+                healedAt: number | null;
+                manager?: string;
+                object: {
+                    apiVersion: string;
+                    kind: string;
+                    name: string;
+                    /** @default  */
+                    namespace: string;
+                };
+            }[];
+            isAhead: boolean;
+            objects: {
+                /** @enum {string} */
+                health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
+                /** @default  */
+                message: string;
+                ref: {
+                    apiVersion: string;
+                    kind: string;
+                    name: string;
+                    /** @default  */
+                    namespace: string;
+                };
+                /** @enum {string} */
+                sync: "Synced" | "OutOfSync" | "Unknown";
+            }[];
+            observed: {
+                /** Format: date-time */
+                at: string;
+                digest: string | null;
+                drift: number;
+                generation: number;
+                /** @enum {string} */
+                health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
+                message: string;
+                objects: number;
+                /** @enum {string} */
+                phase: "Pending" | "Applying" | "Pruning" | "Applied" | "Failed" | "Refused" | "Removed";
+                /** @enum {string} */
+                sync: "Synced" | "OutOfSync" | "Unknown";
+            } | null;
+            problems: components["schemas"]["Problem"][];
+            removing: boolean;
+        };
+        PlacementDetailInput: {
+            assigned: {
+                digest: string;
+                generation: number;
+                release: number;
+                /** Format: date-time */
+                since: string;
+            } | null;
+            cluster: string;
+            /** @enum {string} */
+            clusterState: "Registered" | "Connected" | "Disconnected" | "Revoked";
+            drift: {
+                at: number;
+                expected: string;
+                field: string;
+                found: string;
+                healedAt: number | null;
+                manager?: string;
+                object: {
+                    apiVersion: string;
+                    kind: string;
+                    name: string;
+                    /** @default  */
+                    namespace: string;
+                };
+            }[];
+            isAhead: boolean;
+            objects: {
+                /** @enum {string} */
+                health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
+                /** @default  */
+                message: string;
+                ref: {
+                    apiVersion: string;
+                    kind: string;
+                    name: string;
+                    /** @default  */
+                    namespace: string;
+                };
+                /** @enum {string} */
+                sync: "Synced" | "OutOfSync" | "Unknown";
+            }[];
+            observed: {
+                /** Format: date-time */
+                at: string;
+                digest: string | null;
+                drift: number;
+                generation: number;
+                /** @enum {string} */
+                health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
+                message: string;
+                objects: number;
+                /** @enum {string} */
+                phase: "Pending" | "Applying" | "Pruning" | "Applied" | "Failed" | "Refused" | "Removed";
+                /** @enum {string} */
+                sync: "Synced" | "OutOfSync" | "Unknown";
+            } | null;
+            problems: components["schemas"]["ProblemInput"][];
+            removing: boolean;
+        };
+        PlacementInput: {
+            assigned: {
+                digest: string;
+                generation: number;
+                release: number;
+                /** Format: date-time */
+                since: string;
+            } | null;
+            cluster: string;
+            /** @enum {string} */
+            clusterState: "Registered" | "Connected" | "Disconnected" | "Revoked";
+            isAhead: boolean;
+            observed: {
+                /** Format: date-time */
+                at: string;
+                digest: string | null;
+                drift: number;
+                generation: number;
+                /** @enum {string} */
+                health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
+                message: string;
+                objects: number;
+                /** @enum {string} */
+                phase: "Pending" | "Applying" | "Pruning" | "Applied" | "Failed" | "Refused" | "Removed";
+                /** @enum {string} */
+                sync: "Synced" | "OutOfSync" | "Unknown";
+            } | null;
+            removing: boolean;
+        };
+        Problem: {
+            /** @enum {string} */
+            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "SourceNotFound" | "NoRevision" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
+            fix?: string;
+            message: string;
+            /** @default {} */
+            where: {
+                cluster?: string;
+                commit?: string;
+                document?: number;
+                field?: string;
+                line?: number;
+                object?: {
+                    apiVersion: string;
+                    kind: string;
+                    name: string;
+                    /** @default  */
+                    namespace: string;
+                };
+                path?: string;
+                repository?: string;
+            };
+        };
+        ProblemBody: {
+            code: string;
+            detail: string;
+            field?: string;
+            fix?: string;
+            requestId?: string;
+            status: number;
+            title: string;
+            /** @constant */
+            type: "about:blank";
+        };
+        ProblemBodyInput: {
+            code: string;
+            detail: string;
+            field?: string;
+            fix?: string;
+            requestId?: string;
+            status: number;
+            title: string;
+            /** @constant */
+            type: "about:blank";
+        };
+        ProblemInput: {
+            /** @enum {string} */
+            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "SourceNotFound" | "NoRevision" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
+            fix?: string;
+            message: string;
+            /** @default {} */
+            where: {
+                cluster?: string;
+                commit?: string;
+                document?: number;
+                field?: string;
+                line?: number;
+                object?: {
+                    apiVersion: string;
+                    kind: string;
+                    name: string;
+                    /** @default  */
+                    namespace: string;
+                };
+                path?: string;
+                repository?: string;
+            };
+        };
+        RecoverRequest: {
+            app?: {
+                name: string;
+                project: string;
+            };
+            clusters?: components["schemas"]["ClusterSelector"];
+            /**
+             * @default reassert
+             * @constant
+             */
+            mode: "reassert";
+            reason: string;
+        };
+        RecoverRequestInput: {
+            app?: {
+                name: string;
+                project: string;
+            };
+            clusters?: components["schemas"]["ClusterSelectorInput"];
+            /**
+             * @default reassert
+             * @constant
+             */
+            mode: "reassert";
+            reason: string;
+        };
+        Registration: {
+            caHash: string;
+            cluster: components["schemas"]["Cluster"];
+            /** Format: date-time */
+            expires: string;
+            hubAddress: string;
+            token: string;
+        };
+        RegistrationInput: {
+            caHash: string;
+            cluster: components["schemas"]["ClusterInput"];
+            /** Format: date-time */
+            expires: string;
+            hubAddress: string;
+            token: string;
+        };
+        Release: {
+            bytes: number;
+            cause: {
+                detail: string;
+                /** @enum {string} */
+                kind: "commit" | "definition";
+            };
+            commit: string;
+            /** Format: date-time */
+            created: string;
+            digest: string;
+            number: number;
+            objects: number;
+            subject: string;
+        };
+        ReleaseInput: {
+            bytes: number;
+            cause: {
+                detail: string;
+                /** @enum {string} */
+                kind: "commit" | "definition";
+            };
+            commit: string;
+            /** Format: date-time */
+            created: string;
+            digest: string;
+            number: number;
+            objects: number;
+            subject: string;
+        };
+        RenewRequest: {
+            agentTime: number;
+            caHash: string;
+            clusterId: string;
+            clusterUid: string;
+            csr: string;
+            hubId: string;
+            nonce: string;
+            signature: string;
+            /** @constant */
+            version: 1;
+        };
+        RenewRequestInput: {
+            agentTime: number;
+            caHash: string;
+            clusterId: string;
+            clusterUid: string;
+            csr: string;
+            hubId: string;
+            nonce: string;
+            signature: string;
+            /** @constant */
+            version: 1;
+        };
+        Rollback: {
+            app: string;
+            clusters: string[];
+            commit: string;
+            dryRun: boolean;
+            from: number | null;
+            to: number;
+        };
+        RollbackInput: {
+            app: string;
+            clusters: string[];
+            commit: string;
+            dryRun: boolean;
+            from: number | null;
+            to: number;
+        };
+        RollbackRequest: {
+            app: string;
+            /** @default false */
+            dryRun: boolean;
+            project: string;
+            reason: string;
+            to: string;
+        };
+        RollbackRequestInput: {
+            app: string;
+            /** @default false */
+            dryRun: boolean;
+            project: string;
+            reason: string;
+            to: string;
+        };
+        Source: {
+            branch: string;
+            lastChecked: string | null;
+            name: string;
+            problems: components["schemas"]["Problem"][];
+            project: string;
+            revision: {
+                author: string;
+                commit: string;
+                /** Format: date-time */
+                committedAt: string;
+                /** Format: date-time */
+                seen: string;
+                subject: string;
+            } | null;
+            /** @enum {string} */
+            state: "Pending" | "Ready" | "Failing";
+            url: string;
+        };
+        SourceInput: {
+            branch: string;
+            lastChecked: string | null;
+            name: string;
+            problems: components["schemas"]["ProblemInput"][];
+            project: string;
+            revision: {
+                author: string;
+                commit: string;
+                /** Format: date-time */
+                committedAt: string;
+                /** Format: date-time */
+                seen: string;
+                subject: string;
+            } | null;
+            /** @enum {string} */
+            state: "Pending" | "Ready" | "Failing";
+            url: string;
+        };
+        Status: {
+            apps: components["schemas"]["App"][];
+            clusters: components["schemas"]["Cluster"][];
+            hub: {
+                epoch: number;
+                id: string;
+                /** Format: date-time */
+                started: string;
+                version: string;
+            };
+            sources: components["schemas"]["Source"][];
+        };
+        StatusInput: {
+            apps: components["schemas"]["AppInput"][];
+            clusters: components["schemas"]["ClusterInput"][];
+            hub: {
+                epoch: number;
+                id: string;
+                /** Format: date-time */
+                started: string;
+                version: string;
+            };
+            sources: components["schemas"]["SourceInput"][];
+        };
+        Why: {
+            app: string;
+            cluster: string | null;
+            message: string;
+            next: string | null;
+            /** @enum {string} */
+            reason: "Running" | "Applying" | "Failing" | "NotSelected" | "NoRelease" | "SourceFailing" | "RenderFailing" | "Pinned" | "ClusterOffline" | "ClusterNotJoined" | "NotYetReported" | "Ahead" | "Removing" | "Refused";
+        };
+        WhyInput: {
+            app: string;
+            cluster: string | null;
+            message: string;
+            next: string | null;
+            /** @enum {string} */
+            reason: "Running" | "Applying" | "Failing" | "NotSelected" | "NoRelease" | "SourceFailing" | "RenderFailing" | "Pinned" | "ClusterOffline" | "ClusterNotJoined" | "NotYetReported" | "Ahead" | "Removing" | "Refused";
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        status: "ok";
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    receiveHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description metrics */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        ready: boolean;
+                        waitingFor: string[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        ready: boolean;
+                        waitingFor: string[];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    apply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyRequestInput"];
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApplyResult"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listAllApps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["App"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listClusters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Cluster"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    registerCluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @default {} */
+                    labels?: {
+                        [key: string]: string;
+                    };
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Registration"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    getCluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    removeCluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    labelCluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    labels: {
+                        /** @default [] */
+                        remove?: string[];
+                        /** @default {} */
+                        set?: {
+                            [key: string]: string;
+                        };
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listDefinitions: {
+        parameters: {
+            query: {
+                kind: "Source" | "App" | "Cluster";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Definition"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    watchEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a stream of events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinRequestInput"];
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentAnswer"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listApps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["App"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    getApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppDetail"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    deleteApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    unpinApp: {
+        parameters: {
+            query?: {
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["App"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    getPlacement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster: string;
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlacementDetail"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listReleases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Release"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    whyApp: {
+        parameters: {
+            query?: {
+                cluster?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listSources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Source"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    getSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Source"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    deleteSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    refreshSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    recover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecoverRequestInput"];
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        recovered: {
+                            app: string;
+                            cluster: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenewRequestInput"];
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentAnswer"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackRequestInput"];
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollback"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listAllSources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Source"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    getStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+}
