@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe } from "vitest";
 import { gitSourceContract } from "../../ports/git-source.contract.ts";
-import { localRemote } from "./local-remote.testing.ts";
+import { localRemote } from "./testing/local-remote.ts";
 import { openGit } from "./open.ts";
 
 const hasGit = (() => {

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import git from "isomorphic-git";
-import type { Remote } from "../../ports/git-source.contract.ts";
+import type { Remote } from "../../../ports/git-source.contract.ts";
 
 const author = { name: "Ada", email: "ada@example.com" };
 
