@@ -484,54 +484,6 @@ export interface components {
             };
             uid: string;
         };
-        AppDetailInput: {
-            deleting: boolean;
-            name: string;
-            path: string;
-            pin: components["schemas"]["PinInput"] | null;
-            placements: components["schemas"]["PlacementInput"][];
-            problems: components["schemas"]["ProblemInput"][];
-            project: string;
-            release: components["schemas"]["ReleaseInput"] | null;
-            source: string;
-            state: string;
-            summary: {
-                ahead: number;
-                atTarget: number;
-                clusters: number;
-                drift: number;
-                failed: number;
-                healthy: number;
-                offline: number;
-            };
-            uid: string;
-        };
-        AppInput: {
-            deleting: boolean;
-            name: string;
-            path: string;
-            pin: components["schemas"]["PinInput"] | null;
-            problems: components["schemas"]["ProblemInput"][];
-            project: string;
-            release: components["schemas"]["ReleaseInput"] | null;
-            source: string;
-            state: string;
-            summary: {
-                ahead: number;
-                atTarget: number;
-                clusters: number;
-                drift: number;
-                failed: number;
-                healthy: number;
-                offline: number;
-            };
-            uid: string;
-        };
-        ApplyRequest: {
-            definitions: unknown[];
-            /** @default false */
-            dryRun: boolean;
-        };
         ApplyRequestInput: {
             definitions: unknown[];
             /** @default false */
@@ -548,41 +500,7 @@ export interface components {
                 outcome: "created" | "changed" | "unchanged";
             }[];
         };
-        ApplyResultInput: {
-            dryRun: boolean;
-            results: {
-                gains: string[];
-                kind: string;
-                loses: string[];
-                name: string;
-                /** @enum {string} */
-                outcome: "created" | "changed" | "unchanged";
-            }[];
-        };
         Cluster: {
-            agentVersion: string | null;
-            apps: {
-                ahead: number;
-                failed: number;
-                healthy: number;
-                synced: number;
-                total: number;
-            };
-            certificateExpires: string | null;
-            clockSkewMs: number | null;
-            id: string;
-            kubernetesVersion: string | null;
-            labels: {
-                [key: string]: string;
-            };
-            lastSeen: string | null;
-            name: string;
-            /** Format: date-time */
-            registered: string;
-            /** @enum {string} */
-            state: "Registered" | "Connected" | "Disconnected" | "Revoked";
-        };
-        ClusterInput: {
             agentVersion: string | null;
             apps: {
                 ahead: number;
@@ -734,118 +652,10 @@ export interface components {
                 name: string;
             };
         };
-        DefinitionInput: {
-            /** @constant */
-            apiVersion: "muster.dev/v1alpha1";
-            /** @constant */
-            kind: "Source";
-            metadata: {
-                labels?: {
-                    [key: string]: string;
-                };
-                name: string;
-                /** @default default */
-                project: string;
-            };
-            spec: {
-                git: {
-                    credentials?: string;
-                    /**
-                     * @default {
-                     *       "branch": "main"
-                     *     }
-                     */
-                    ref: {
-                        branch: string;
-                    };
-                    url: string;
-                };
-                /** @default 1m */
-                poll: string;
-            };
-        } | {
-            /** @constant */
-            apiVersion: "muster.dev/v1alpha1";
-            /** @constant */
-            kind: "App";
-            metadata: {
-                labels?: {
-                    [key: string]: string;
-                };
-                name: string;
-                /** @default default */
-                project: string;
-            };
-            spec: {
-                clusters: components["schemas"]["ClusterSelectorInput"];
-                /** @default {} */
-                destination: {
-                    /** @default false */
-                    createNamespace: boolean;
-                    /** @default default */
-                    namespace: string;
-                };
-                /** @default {} */
-                onUnplaced: {
-                    /**
-                     * @default delete
-                     * @enum {string}
-                     */
-                    action: "delete" | "keep";
-                };
-                source: {
-                    name: string;
-                    /** @default . */
-                    path: string;
-                };
-                /** @default {} */
-                sync: {
-                    /**
-                     * @default none
-                     * @enum {string}
-                     */
-                    adopt: "none" | "all";
-                    /**
-                     * @default heal
-                     * @enum {string}
-                     */
-                    drift: "heal" | "warn" | "off";
-                    /** @default true */
-                    prune: boolean;
-                };
-            };
-        } | {
-            /** @constant */
-            apiVersion: "muster.dev/v1alpha1";
-            /** @constant */
-            kind: "Cluster";
-            metadata: {
-                labels?: {
-                    [key: string]: string;
-                };
-                name: string;
-            };
-        };
         EnrolmentAnswer: {
             payload: string;
             root: string;
             signature: string;
-        };
-        EnrolmentAnswerInput: {
-            payload: string;
-            root: string;
-            signature: string;
-        };
-        JoinRequest: {
-            agentTime: number;
-            caHash: string;
-            clusterUid: string;
-            csr: string;
-            mac: string;
-            nonce: string;
-            tokenId: string;
-            /** @constant */
-            version: 1;
         };
         JoinRequestInput: {
             agentTime: number;
@@ -859,13 +669,6 @@ export interface components {
             version: 1;
         };
         Pin: {
-            by: string;
-            reason: string;
-            release: number;
-            /** Format: date-time */
-            since: string;
-        };
-        PinInput: {
             by: string;
             reason: string;
             release: number;
@@ -961,95 +764,6 @@ export interface components {
             problems: components["schemas"]["Problem"][];
             removing: boolean;
         };
-        PlacementDetailInput: {
-            assigned: {
-                digest: string;
-                generation: number;
-                release: number;
-                /** Format: date-time */
-                since: string;
-            } | null;
-            cluster: string;
-            /** @enum {string} */
-            clusterState: "Registered" | "Connected" | "Disconnected" | "Revoked";
-            drift: {
-                at: number;
-                expected: string;
-                field: string;
-                found: string;
-                healedAt: number | null;
-                manager?: string;
-                object: {
-                    apiVersion: string;
-                    kind: string;
-                    name: string;
-                    /** @default  */
-                    namespace: string;
-                };
-            }[];
-            isAhead: boolean;
-            objects: {
-                /** @enum {string} */
-                health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
-                /** @default  */
-                message: string;
-                ref: {
-                    apiVersion: string;
-                    kind: string;
-                    name: string;
-                    /** @default  */
-                    namespace: string;
-                };
-                /** @enum {string} */
-                sync: "Synced" | "OutOfSync" | "Unknown";
-            }[];
-            observed: {
-                /** Format: date-time */
-                at: string;
-                digest: string | null;
-                drift: number;
-                generation: number;
-                /** @enum {string} */
-                health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
-                message: string;
-                objects: number;
-                /** @enum {string} */
-                phase: "Pending" | "Applying" | "Pruning" | "Applied" | "Failed" | "Refused" | "Removed";
-                /** @enum {string} */
-                sync: "Synced" | "OutOfSync" | "Unknown";
-            } | null;
-            problems: components["schemas"]["ProblemInput"][];
-            removing: boolean;
-        };
-        PlacementInput: {
-            assigned: {
-                digest: string;
-                generation: number;
-                release: number;
-                /** Format: date-time */
-                since: string;
-            } | null;
-            cluster: string;
-            /** @enum {string} */
-            clusterState: "Registered" | "Connected" | "Disconnected" | "Revoked";
-            isAhead: boolean;
-            observed: {
-                /** Format: date-time */
-                at: string;
-                digest: string | null;
-                drift: number;
-                generation: number;
-                /** @enum {string} */
-                health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
-                message: string;
-                objects: number;
-                /** @enum {string} */
-                phase: "Pending" | "Applying" | "Pruning" | "Applied" | "Failed" | "Refused" | "Removed";
-                /** @enum {string} */
-                sync: "Synced" | "OutOfSync" | "Unknown";
-            } | null;
-            removing: boolean;
-        };
         Problem: {
             /** @enum {string} */
             code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "SourceNotFound" | "NoRevision" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
@@ -1084,53 +798,6 @@ export interface components {
             /** @constant */
             type: "about:blank";
         };
-        ProblemBodyInput: {
-            code: string;
-            detail: string;
-            field?: string;
-            fix?: string;
-            requestId?: string;
-            status: number;
-            title: string;
-            /** @constant */
-            type: "about:blank";
-        };
-        ProblemInput: {
-            /** @enum {string} */
-            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "SourceNotFound" | "NoRevision" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
-            fix?: string;
-            message: string;
-            /** @default {} */
-            where: {
-                cluster?: string;
-                commit?: string;
-                document?: number;
-                field?: string;
-                line?: number;
-                object?: {
-                    apiVersion: string;
-                    kind: string;
-                    name: string;
-                    /** @default  */
-                    namespace: string;
-                };
-                path?: string;
-                repository?: string;
-            };
-        };
-        RecoverRequest: {
-            app?: {
-                name: string;
-                project: string;
-            };
-            clusters?: components["schemas"]["ClusterSelector"];
-            /**
-             * @default reassert
-             * @constant
-             */
-            mode: "reassert";
-            reason: string;
-        };
         RecoverRequestInput: {
             app?: {
                 name: string;
@@ -1152,14 +819,6 @@ export interface components {
             hubAddress: string;
             token: string;
         };
-        RegistrationInput: {
-            caHash: string;
-            cluster: components["schemas"]["ClusterInput"];
-            /** Format: date-time */
-            expires: string;
-            hubAddress: string;
-            token: string;
-        };
         Release: {
             bytes: number;
             cause: {
@@ -1174,33 +833,6 @@ export interface components {
             number: number;
             objects: number;
             subject: string;
-        };
-        ReleaseInput: {
-            bytes: number;
-            cause: {
-                detail: string;
-                /** @enum {string} */
-                kind: "commit" | "definition";
-            };
-            commit: string;
-            /** Format: date-time */
-            created: string;
-            digest: string;
-            number: number;
-            objects: number;
-            subject: string;
-        };
-        RenewRequest: {
-            agentTime: number;
-            caHash: string;
-            clusterId: string;
-            clusterUid: string;
-            csr: string;
-            hubId: string;
-            nonce: string;
-            signature: string;
-            /** @constant */
-            version: 1;
         };
         RenewRequestInput: {
             agentTime: number;
@@ -1221,22 +853,6 @@ export interface components {
             dryRun: boolean;
             from: number | null;
             to: number;
-        };
-        RollbackInput: {
-            app: string;
-            clusters: string[];
-            commit: string;
-            dryRun: boolean;
-            from: number | null;
-            to: number;
-        };
-        RollbackRequest: {
-            app: string;
-            /** @default false */
-            dryRun: boolean;
-            project: string;
-            reason: string;
-            to: string;
         };
         RollbackRequestInput: {
             app: string;
@@ -1265,25 +881,6 @@ export interface components {
             state: "Pending" | "Ready" | "Failing";
             url: string;
         };
-        SourceInput: {
-            branch: string;
-            lastChecked: string | null;
-            name: string;
-            problems: components["schemas"]["ProblemInput"][];
-            project: string;
-            revision: {
-                author: string;
-                commit: string;
-                /** Format: date-time */
-                committedAt: string;
-                /** Format: date-time */
-                seen: string;
-                subject: string;
-            } | null;
-            /** @enum {string} */
-            state: "Pending" | "Ready" | "Failing";
-            url: string;
-        };
         Status: {
             apps: components["schemas"]["App"][];
             clusters: components["schemas"]["Cluster"][];
@@ -1296,27 +893,7 @@ export interface components {
             };
             sources: components["schemas"]["Source"][];
         };
-        StatusInput: {
-            apps: components["schemas"]["AppInput"][];
-            clusters: components["schemas"]["ClusterInput"][];
-            hub: {
-                epoch: number;
-                id: string;
-                /** Format: date-time */
-                started: string;
-                version: string;
-            };
-            sources: components["schemas"]["SourceInput"][];
-        };
         Why: {
-            app: string;
-            cluster: string | null;
-            message: string;
-            next: string | null;
-            /** @enum {string} */
-            reason: "Running" | "Applying" | "Failing" | "NotSelected" | "NoRelease" | "SourceFailing" | "RenderFailing" | "Pinned" | "ClusterOffline" | "ClusterNotJoined" | "NotYetReported" | "Ahead" | "Removing" | "Refused";
-        };
-        WhyInput: {
             app: string;
             cluster: string | null;
             message: string;

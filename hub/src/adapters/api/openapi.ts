@@ -1,4 +1,4 @@
-import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
+import swagger, { type FastifyDynamicSwaggerOptions, type SwaggerTransformObject } from "@fastify/swagger";
 import { definition } from "@muster/shared/model/definitions.ts";
 import { enrolmentAnswer, joinRequest, renewRequest } from "@muster/shared/model/joining.ts";
 import { problem } from "@muster/shared/model/problem.ts";
@@ -54,7 +54,7 @@ export async function describeApi(api: Api, { version }: { version: string }): P
       security: [{ token: [] }],
     },
     transform: createJsonSchemaTransform({ schemaRegistry }),
-    transformObject: createJsonSchemaTransformObject({ schemaRegistry }),
+    transformObject: (input) => withoutUnused(createJsonSchemaTransformObject({ schemaRegistry })(input)),
   };
   await api.register(swagger, options);
   // Every route may refuse, and always in the same shape.
@@ -64,6 +64,22 @@ export async function describeApi(api: Api, { version }: { version: string }): P
       route.schema = { ...route.schema, response: { ...response, default: PROBLEM_RESPONSE } };
     }
   });
+}
+
+/** Each named schema is written in a reading and a writing form; those that no route uses would only be noise. */
+function withoutUnused(document: object): ReturnType<SwaggerTransformObject> {
+  const { components, ...rest } = document as { components: { schemas: Record<string, unknown> } };
+  const used = new Map<string, unknown>();
+  const follow = (part: unknown): void => {
+    for (const [, name = ""] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      if (used.has(name)) continue;
+      used.set(name, components.schemas[name]);
+      follow(components.schemas[name]);
+    }
+  };
+  follow(rest);
+  const schemas = Object.fromEntries([...used].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return { ...rest, components: { ...components, schemas } } as ReturnType<SwaggerTransformObject>;
 }
 
 const PROBLEM_RESPONSE = {
