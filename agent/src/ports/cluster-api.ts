@@ -1,3 +1,4 @@
+import { isAppError } from "@muster/shared/errors.ts";
 import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
 
 /** A live object as the API server returns it. */
@@ -61,11 +62,12 @@ export interface ClusterApi {
     body: string,
     opts: { force: boolean; dryRun?: boolean; signal?: AbortSignal },
   ): Promise<LiveObject>;
-  /** Deletes if it still is the object with this uid; an object that is gone is success. */
+  /** Deletes if it still is the object with this uid; an object that is gone, alone or with its kind, is success. */
   delete(ref: ObjectRef, opts: { uid?: string; signal?: AbortSignal }): Promise<void>;
   /**
    * All objects of a kind that carry the label selector (`key=value` or `key`), for ever: lists first, resumes from
    * where it was after a cut, lists again when the API server has forgotten that place. Ends when `signal` aborts.
+   * @throws what waiting does not mend: AppError "forbidden", "unsupported" (the kind is gone), "invalid" (selector).
    */
   watch(kind: ResourceKind, opts: { labelSelector: string; signal: AbortSignal }): AsyncIterable<WatchEvent>;
   list(kind: ResourceKind, opts: { labelSelector?: string; namespace?: string }): Promise<readonly LiveObject[]>;
@@ -74,3 +76,7 @@ export interface ClusterApi {
   replace(object: LiveObject): Promise<LiveObject>;
   close(): Promise<void>;
 }
+
+/** Whether an apply failed because a field may not change: only a new object can have the new value. */
+export const isImmutableFieldError = (error: unknown): boolean =>
+  isAppError(error, "invalid") && / is immutable/.test(error.message);
