@@ -31,7 +31,7 @@ export interface CertificateAuthority {
     identity: { clusterId: ClusterId; clusterUid: string; now: number },
   ): Promise<IssuedCertificate>;
   /** Signature by the root's key over domain, NUL and payload (IEEE P1363). */
-  sign(domain: string, payload: Uint8Array): Uint8Array;
+  sign(domain: "muster/enrolment-answer/v1", payload: Uint8Array): Uint8Array;
 }
 
 /** A certificate for serving TLS, with its key, that renews itself. */
