@@ -17,10 +17,11 @@ const isCi = process.env.CI === "true" || process.env.CI === "1";
 const { projects, forwarded } = readArguments(process.argv.slice(2));
 const reports = mkdtempSync(join(tmpdir(), "muster-test-"));
 const running = new Set<ChildProcess>();
+let isInterrupted = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
+    isInterrupted = true;
     for (const child of running) child.kill(signal);
-    process.exitCode = 1;
   });
 }
 
@@ -39,10 +40,12 @@ async function runAll(): Promise<boolean> {
   if (projects.includes("unit")) total = addCounts(total, (await runProject("unit")).counts);
 
   let skippedE2e: string[] = [];
-  if (hasE2e) {
+  if (hasE2e && !isInterrupted) {
     build?.show();
     const problem = await build?.finished;
     if (problem) console.log(`\n${problem}\n`);
+  }
+  if (hasE2e && !isInterrupted) {
     const e2e = await runProject("e2e");
     total = addCounts(total, e2e.counts);
     // Tests left out by name are vitest's to count; nobody needs them listed.
@@ -58,7 +61,7 @@ async function runAll(): Promise<boolean> {
   const isEmpty = total.passed + total.failed === 0;
   if (isEmpty) console.error("no test ran");
   console.log(closingLine(total));
-  return total.failed === 0 && !isEmpty && !(isCi && skippedE2e.length > 0);
+  return !isInterrupted && total.failed === 0 && !isEmpty && !(isCi && skippedE2e.length > 0);
 }
 
 /** Runs one project; its output goes straight to the terminal, its numbers come from vitest's JSON report. */
