@@ -1,0 +1,43 @@
+import { type Assignment, CAPABILITIES } from "@muster/shared/model/assignment.ts";
+import type { ClusterId, HubId } from "@muster/shared/model/ids.ts";
+import type { AssignedEntry } from "./documents/assigned.ts";
+import type { Intent } from "./documents/intent.ts";
+import type { Release } from "./documents/release.ts";
+
+/** What fixes an assignment, all of it stored: deriving twice gives the same value, and so the same bytes. */
+export interface AssignmentFacts {
+  readonly hubId: HubId;
+  readonly cluster: ClusterId;
+  readonly app: Intent["app"];
+  readonly entry: Pick<AssignedEntry, "epoch" | "generation" | "content">;
+  /** The Release that a `run` entry names. */
+  readonly release: Release | undefined;
+}
+
+/** Null for an entry whose tombstone was confirmed: there is nothing left to say to the cluster. */
+export function deriveAssignment({ hubId, cluster, app, entry, release }: AssignmentFacts): Assignment | null {
+  const { content } = entry;
+  const common = { hubId, clusterId: cluster, app, epoch: entry.epoch, generation: entry.generation };
+  switch (content.kind) {
+    case "removed":
+      return null;
+    case "remove":
+      return { ...common, requires: ["apply/v1"], content: { kind: "remove", action: content.action } };
+    case "run": {
+      if (release === undefined || release.number !== content.release || release.app !== app.uid) {
+        throw new Error(`release r${content.release} of ${app.uid} is needed to derive its assignment`);
+      }
+      return {
+        ...common,
+        requires: [...CAPABILITIES],
+        content: {
+          kind: "run",
+          bundle: release.bundle,
+          release: { number: release.number, commit: release.input.commit, direction: content.direction },
+          destination: release.options.destination,
+          sync: release.options.sync,
+        },
+      };
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import { commitId } from "@muster/shared/model/ids.ts";
+import { problem } from "@muster/shared/model/problem.ts";
+import { z } from "zod";
+import type { Noun } from "./noun.ts";
+
+/** Head commits of one Source that are remembered as seen: what tells a new Revision from one that came back. */
+export const SEEN_COMMITS_MAX = 50;
+
+export const revision = z.object({
+  /** Rises by one with each head that is another than the one before. */
+  number: z.int().min(1),
+  commit: commitId,
+  subject: z.string().max(300),
+  author: z.string().max(300),
+  committedAt: z.int(),
+  seenAt: z.int(),
+});
+export type Revision = z.infer<typeof revision>;
+
+/** `source-status/<project>/<name>`: what was last found at the remote. Written by track-sources only. */
+export const sourceStatus = z.object({
+  /** Of the definition that this was found for: another address or branch begins anew. */
+  url: z.string(),
+  branch: z.string(),
+  revision: revision.nullable(),
+  /** Newest first, the present head included. */
+  seen: z.array(z.object({ commit: commitId, number: z.int() })).max(SEEN_COMMITS_MAX),
+  /** The head found at the first fetch after an epoch began: only what comes after it is a fresh commit. */
+  epochHead: z.object({ epoch: z.int(), commit: commitId, number: z.int() }).nullable(),
+  lastChecked: z.int().nullable(),
+  problems: z.array(problem).max(8),
+});
+export type SourceStatus = z.infer<typeof sourceStatus>;
+
+export const sourceStatuses: Noun<SourceStatus> = { collection: "source-status", schema: sourceStatus };

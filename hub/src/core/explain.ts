@@ -1,0 +1,138 @@
+import { assertNever } from "@muster/shared/errors.ts";
+import { formatApp } from "@muster/shared/model/ids.ts";
+import type { AppFacts, PlacementFacts } from "./app-facts.ts";
+import { targetRelease } from "./documents/intent.ts";
+import { placementState } from "./fleet.ts";
+import { summarizeApp, whatStays } from "./summarize-app.ts";
+import type { WhyView } from "./views.ts";
+
+/** Why an App is as it is: on the whole, or in one cluster. Sentences for people, and a stable reason for scripts. */
+export function explain(facts: AppFacts, clusterName: string | null): WhyView {
+  const app = formatApp(facts.name);
+  if (clusterName === null) return { app, cluster: null, ...explainApp(facts) };
+  const placement = facts.placements.find(({ cluster }) => cluster.name === clusterName);
+  const told =
+    placement === undefined
+      ? said("NotSelected", `${app} is not placed on ${clusterName}.`, "Its selector (spec.clusters) does not match.")
+      : explainPlacement(facts, placement);
+  return { app, cluster: clusterName, ...told };
+}
+
+type Told = Pick<WhyView, "reason" | "message" | "next">;
+const said = (reason: WhyView["reason"], message: string, next: string | null = null): Told => ({
+  reason,
+  message,
+  next,
+});
+
+function explainApp(facts: AppFacts): Told {
+  const app = formatApp(facts.name);
+  const view = summarizeApp(facts);
+  const { summary } = view;
+  if (view.deleting)
+    return said("Removing", `${app} was deleted; ${view.state}.`, "It is gone when all have confirmed.");
+  const sourceProblem = facts.isSourceThere ? facts.source?.problems[0] : view.problems[0];
+  if (facts.renderProblems[0]) {
+    const { message, fix } = facts.renderProblems[0];
+    return said(
+      "RenderFailing",
+      `${message} ${whatStays(facts)}`,
+      fix ?? "Fix the file and push; nothing else is needed.",
+    );
+  }
+  if (sourceProblem)
+    return said("SourceFailing", `${sourceProblem.message} ${whatStays(facts)}`, sourceProblem.fix ?? null);
+  const target = facts.intent === null ? null : targetRelease(facts.intent);
+  if (target === null)
+    return said("NoRelease", `${app} has no Release yet.`, "The first fetch of its Source makes one.");
+  if (view.pin) {
+    const git = facts.newest && facts.newest.number !== target ? ` Git is at r${facts.newest.number}.` : "";
+    return said(
+      "Pinned",
+      `${app} is pinned to r${target} by ${view.pin.by}: "${view.pin.reason}".${git}`,
+      `It lifts when Git renders what r${target} is, or by: muster unpin ${app}`,
+    );
+  }
+  if (summary.ahead > 0) {
+    return said(
+      "Ahead",
+      `${summary.ahead} of ${summary.clusters} clusters hold assignments of ${app} that this hub does not remember.`,
+      "muster recover, or the next commit",
+    );
+  }
+  if (summary.failed > 0)
+    return said("Failing", `${app} r${target} fails on ${summary.failed} of ${summary.clusters} clusters.`);
+  const text = `${app} runs r${target} on ${summary.atTarget} of ${summary.clusters} clusters.`;
+  return said(summary.atTarget < summary.clusters ? "Applying" : "Running", text);
+}
+
+function explainPlacement(facts: AppFacts, placement: PlacementFacts): Told {
+  const { cluster, entry, observed, isPlaced } = placement;
+  const app = formatApp(facts.name);
+  const state = placementState(entry, observed);
+  const report = observed?.report ?? null;
+  const target = facts.intent === null ? null : targetRelease(facts.intent);
+  const offline = explainAbsence(facts, placement);
+  switch (state) {
+    case "Ahead": {
+      const held = observed?.ahead;
+      const mark = held ? `generation ${held.generation} of epoch ${held.epoch.number}` : "an assignment";
+      const text = `${cluster.name} holds ${mark} of ${app}, which this hub does not remember giving: it keeps what it runs.`;
+      return said("Ahead", text, `muster recover --reason …, or the next commit that changes ${app}`);
+    }
+    case "Unassigned":
+      if (!isPlaced)
+        return said("NotSelected", `${app} is not placed on ${cluster.name}.`, "Its selector does not match.");
+      if (offline && target !== null) return offline;
+      return said(
+        "NoRelease",
+        `${app} has no Release yet, so ${cluster.name} has nothing to run.`,
+        whyNoRelease(facts),
+      );
+    case "Removing":
+      return (
+        offline ??
+        said("Removing", `${app} is leaving ${cluster.name}.`, "It is gone when the agent confirms the tombstone.")
+      );
+    case "NotYetReported":
+      return (
+        offline ?? said("NotYetReported", `${cluster.name} was assigned r${target} and has not reported on it yet.`)
+      );
+    case "Refused":
+      return said("Refused", `${cluster.name} refused its assignment: ${report?.message ?? ""}`);
+    case "Failed":
+      return said("Failing", `${cluster.name}: ${report?.message ?? ""}`, "The agent keeps trying.");
+    case "Unhealthy":
+      return said("Failing", `${cluster.name} runs r${target} and is ${report?.health}: ${report?.message ?? ""}`);
+    case "Applying":
+      return offline ?? said("Applying", `${cluster.name} is applying r${target}: ${report?.message || report?.phase}`);
+    case "Healthy": {
+      const drift = report?.drift ? `${report.drift} fields drifted` : "no drift";
+      const text = `${cluster.name} runs ${app} r${releaseOf(placement)} since ${isoOf(entry?.since)}: Healthy, ${drift}.`;
+      const pinned = facts.intent?.pin;
+      return pinned
+        ? said("Pinned", `${text} It is pinned by ${pinned.by}: "${pinned.reason}".`, `muster unpin ${app}`)
+        : said("Running", text);
+    }
+    default:
+      return assertNever(state);
+  }
+}
+
+const releaseOf = ({ entry }: PlacementFacts): string =>
+  entry?.content.kind === "run" ? String(entry.content.release) : "-";
+const isoOf = (ms: number | undefined): string => (ms === undefined ? "-" : new Date(ms).toISOString());
+
+function explainAbsence(facts: AppFacts, { cluster }: PlacementFacts): Told | null {
+  if (cluster.state === "Registered") {
+    const next = `Install its agent: muster cluster register ${cluster.name}`;
+    return said("ClusterNotJoined", `${cluster.name} is registered, and no agent has joined yet.`, next);
+  }
+  if (cluster.state === "Connected") return null;
+  const text = `${cluster.name} is not connected. Its agent holds what it was last assigned of ${formatApp(facts.name)}.`;
+  return said("ClusterOffline", text, "It gets the difference when it connects.");
+}
+
+function whyNoRelease(facts: AppFacts): string | null {
+  return facts.renderProblems[0]?.message ?? facts.source?.problems[0]?.message ?? null;
+}

@@ -1,0 +1,236 @@
+import type { Instant } from "@muster/shared/clock.ts";
+import type { ClusterId } from "@muster/shared/model/ids.ts";
+import type { Epoch } from "@muster/shared/model/mark.ts";
+import type { AssignedEntry } from "./documents/assigned.ts";
+import { type Intent, stageOf, targetRelease } from "./documents/intent.ts";
+import type { ObservedEntry } from "./documents/observed.ts";
+import type { Release } from "./documents/release.ts";
+import { overrules } from "./epoch.ts";
+
+/** One registered cluster as the planner sees it. */
+export interface FleetMember {
+  readonly id: ClusterId;
+  /** Whether a session is open now. */
+  readonly isConnected: boolean;
+  readonly isRevoked: boolean;
+  readonly observed: ObservedEntry | null;
+}
+
+export interface RolloutFacts {
+  readonly intent: Intent;
+  readonly releases: ReadonlyMap<number, Release>;
+  /** Clusters that the App's placement wants. */
+  readonly placed: ReadonlySet<ClusterId>;
+  /** What happens in a cluster that the App leaves. */
+  readonly onUnplaced: "delete" | "keep";
+  readonly assigned: ReadonlyMap<ClusterId, AssignedEntry>;
+  readonly fleet: ReadonlyMap<ClusterId, FleetMember>;
+  readonly now: Instant;
+}
+
+export type AssignedContent = AssignedEntry["content"];
+
+/** Data with reasons: printed, compared, replayed. */
+export type Decision =
+  | {
+      readonly kind: "assign";
+      readonly cluster: ClusterId;
+      readonly epoch: Epoch;
+      readonly generation: number;
+      readonly content: AssignedContent;
+      readonly reason: string;
+    }
+  /** The agent confirmed its tombstone. */
+  | { readonly kind: "confirm"; readonly cluster: ClusterId; readonly reason: string }
+  | {
+      readonly kind: "hold";
+      readonly cluster: ClusterId;
+      readonly code: "Ahead" | "NoRelease" | "Revoked" | "UpToDate";
+      readonly reason: string;
+    };
+
+export interface RolloutPlan {
+  readonly decisions: readonly Decision[];
+  /** The sequence must rise, durably, before any of `decisions` may be carried out: then plan again. */
+  readonly needsSequence: boolean;
+  /** The Release that every reachable cluster of the stage now runs Healthy, if it was not known yet. */
+  readonly completes: number | null;
+  /** Of a deleted App: every cluster confirmed its tombstone or was removed. */
+  readonly isGone: boolean;
+  /** When time alone may change the plan. Null: only an event can. */
+  readonly recheckAt: Instant | null;
+}
+
+/**
+ * What each cluster is to be given, from what was decided (intent), what is there to give (releases), who wants it
+ * (placement), what was given (assigned) and what was seen (fleet). One stage of all clusters, at once.
+ */
+export function planRollout(facts: RolloutFacts): RolloutPlan {
+  const clusters = [...new Set([...facts.assigned.keys(), ...facts.placed])].sort();
+  const decisions = clusters.flatMap((cluster) => decide(cluster, facts) ?? []);
+  const needsSequence = decisions.some(
+    (decision) =>
+      decision.kind === "assign" && decision.generation <= (facts.assigned.get(decision.cluster)?.generation ?? 0),
+  );
+  return {
+    decisions,
+    needsSequence,
+    completes: completedRelease(facts, decisions),
+    isGone: facts.intent.deletion !== null && clusters.every((cluster) => isDone(cluster, facts, decisions)),
+    recheckAt: null,
+  };
+}
+
+function decide(cluster: ClusterId, facts: RolloutFacts): Decision | null {
+  const entry = facts.assigned.get(cluster);
+  const member = facts.fleet.get(cluster);
+  if (member === undefined || member.isRevoked) {
+    const reason = "The cluster was removed from this hub; what runs there keeps running.";
+    return { kind: "hold", cluster, code: "Revoked", reason };
+  }
+  const wanted = wantedContent(cluster, entry, facts);
+  if (wanted === null) return null;
+  if (wanted.kind === "hold") return wanted;
+
+  const { content, reason } = wanted;
+  const epoch = epochFor(cluster, facts.intent, entry);
+  const generation = facts.intent.sequence;
+  const ahead = unanswered(member.observed?.ahead ?? null, entry);
+  if (!overrules({ epoch, generation }, ahead)) {
+    const held = ahead === null ? "" : ` (generation ${ahead.generation} of epoch ${ahead.epoch.number})`;
+    const message = `The agent holds an assignment that this hub does not remember${held}; it keeps what it runs.`;
+    return { kind: "hold", cluster, code: "Ahead", reason: message };
+  }
+  if (
+    entry !== undefined &&
+    isSame(entry.content, content) &&
+    ahead === null &&
+    !isRecovered(cluster, facts.intent, entry)
+  ) {
+    return isConfirmed(entry, member)
+      ? { kind: "confirm", cluster, reason: "The agent confirmed the tombstone." }
+      : { kind: "hold", cluster, code: "UpToDate", reason: "This is what it was assigned." };
+  }
+  return { kind: "assign", cluster, epoch, generation, content, reason };
+}
+
+type Wanted = { readonly kind: "content"; readonly content: AssignedContent; readonly reason: string };
+
+/** What a cluster is to have; null when the App has nothing to do with it. */
+function wantedContent(
+  cluster: ClusterId,
+  entry: AssignedEntry | undefined,
+  { intent, releases, placed, onUnplaced }: RolloutFacts,
+): Wanted | Extract<Decision, { kind: "hold" }> | null {
+  const leaves = intent.deletion !== null || !placed.has(cluster);
+  if (leaves) {
+    if (entry === undefined || entry.content.kind === "removed") return null;
+    const action = intent.deletion?.action ?? onUnplaced;
+    // A tombstone on its way is not called back to say it differently: only a deletion has the last word.
+    if (entry.content.kind === "remove" && intent.deletion === null) {
+      return { kind: "content", content: entry.content, reason: "It left the App's placement." };
+    }
+    const reason = intent.deletion === null ? "It left the App's placement." : "The App was deleted.";
+    return { kind: "content", content: { kind: "remove", action }, reason };
+  }
+  const target = targetRelease(intent);
+  const release = target === null ? undefined : releases.get(target);
+  if (release === undefined) {
+    return { kind: "hold", cluster, code: "NoRelease", reason: "There is no Release of this App yet." };
+  }
+  const before = entry?.content.kind === "run" ? entry.content : null;
+  const direction = before !== null && before.release > release.number ? "back" : "forward";
+  const content: AssignedContent = {
+    kind: "run",
+    release: release.number,
+    digest: release.bundle.digest,
+    // The same Release again keeps the direction it came by.
+    direction: before?.release === release.number ? before.direction : direction,
+  };
+  const reason = intent.pin === null ? `r${release.number} is what Git says.` : `Pinned to r${release.number}.`;
+  return { kind: "content", content, reason };
+}
+
+function isSame(one: AssignedContent, other: AssignedContent): boolean {
+  if (one.kind === "run") return other.kind === "run" && one.release === other.release;
+  return other.kind === one.kind && one.action === other.action;
+}
+
+/** A recovery gives its clusters marks of its epoch, whatever their App's own is; an entry never goes back. */
+function epochFor(cluster: ClusterId, intent: Intent, entry: AssignedEntry | undefined): Epoch {
+  let highest = intent.epoch;
+  for (const epoch of [entry?.epoch, recoveryOf(cluster, intent)?.epoch]) {
+    if (epoch !== undefined && epoch.number > highest.number) highest = epoch;
+  }
+  return highest;
+}
+
+function recoveryOf(cluster: ClusterId, { recovery }: Intent): Intent["recovery"] {
+  return recovery !== null && (recovery.clusters === null || recovery.clusters.includes(cluster)) ? recovery : null;
+}
+
+/** A recovery of named clusters assigns anew even what is the same; in one of all, being Ahead tells who needs it. */
+function isRecovered(cluster: ClusterId, intent: Intent, entry: AssignedEntry): boolean {
+  const recovery = recoveryOf(cluster, intent);
+  return recovery !== null && recovery.clusters !== null && entry.epoch.number < recovery.epoch.number;
+}
+
+/** An Ahead mark counts until an assignment of a later epoch was made above it. */
+function unanswered(ahead: ObservedEntry["ahead"], entry: AssignedEntry | undefined): ObservedEntry["ahead"] {
+  if (ahead === null || entry === undefined) return ahead;
+  return entry.epoch.number > ahead.epoch.number ? null : ahead;
+}
+
+function isConfirmed(entry: AssignedEntry, { observed }: FleetMember): boolean {
+  const report = observed?.report;
+  return (
+    entry.content.kind === "remove" &&
+    report?.phase === "Removed" &&
+    report.generation === entry.generation &&
+    report.epoch.number === entry.epoch.number &&
+    report.epoch.tag === entry.epoch.tag
+  );
+}
+
+function isDone(cluster: ClusterId, facts: RolloutFacts, decisions: readonly Decision[]): boolean {
+  const member = facts.fleet.get(cluster);
+  if (member === undefined || member.isRevoked) return true;
+  const entry = facts.assigned.get(cluster);
+  if (entry === undefined || entry.content.kind === "removed") return true;
+  return decisions.some((decision) => decision.kind === "confirm" && decision.cluster === cluster);
+}
+
+/**
+ * No false green: at least one cluster, and every one that is reachable, reported Healthy for this very digest and
+ * generation. A cluster that is offline or Ahead is skipped.
+ */
+function completedRelease(
+  { intent, placed, assigned, fleet }: RolloutFacts,
+  decisions: readonly Decision[],
+): number | null {
+  const target = targetRelease(intent);
+  if (target === null || intent.deletion !== null || stageOf(intent).completed === target) return null;
+  if (decisions.some((decision) => decision.kind === "assign")) return null;
+  let healthy = 0;
+  for (const cluster of placed) {
+    const entry = assigned.get(cluster);
+    const member = fleet.get(cluster);
+    if (member === undefined || !member.isConnected || unanswered(member.observed?.ahead ?? null, entry)) continue;
+    if (entry === undefined || !isHealthyAt(entry, target, member.observed)) return null;
+    healthy += 1;
+  }
+  return healthy > 0 ? target : null;
+}
+
+function isHealthyAt(entry: AssignedEntry, release: number, observed: ObservedEntry | null): boolean {
+  const report = observed?.report;
+  return (
+    entry.content.kind === "run" &&
+    entry.content.release === release &&
+    report?.phase === "Applied" &&
+    report.health === "Healthy" &&
+    report.generation === entry.generation &&
+    report.epoch.number === entry.epoch.number &&
+    report.digest === entry.content.digest
+  );
+}

@@ -1,0 +1,150 @@
+import { formatApp } from "@muster/shared/model/ids.ts";
+import type { AppFacts, PlacementFacts } from "./app-facts.ts";
+import { stageOf, targetRelease } from "./documents/intent.ts";
+import type { Release } from "./documents/release.ts";
+import { isAhead, isCurrent, placementState } from "./fleet.ts";
+import type { AppDetailView, AppView, PlacementView, ReleaseView } from "./views.ts";
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+export function viewRelease(release: Release): ReleaseView {
+  return {
+    number: release.number,
+    commit: release.input.commit,
+    subject: release.input.subject,
+    digest: release.bundle.digest,
+    objects: release.bundle.objects,
+    bytes: release.bundle.bytes,
+    cause: release.cause,
+    created: iso(release.created),
+  };
+}
+
+export function viewPlacement({ cluster, entry, observed }: PlacementFacts): PlacementView {
+  const report = observed?.report ?? null;
+  return {
+    cluster: cluster.name,
+    clusterState: cluster.state,
+    assigned:
+      entry?.content.kind === "run"
+        ? {
+            release: entry.content.release,
+            digest: entry.content.digest,
+            generation: entry.generation,
+            since: iso(entry.since),
+          }
+        : null,
+    removing: entry?.content.kind === "remove",
+    isAhead: isAhead(entry, observed),
+    observed:
+      report === null
+        ? null
+        : {
+            generation: report.generation,
+            digest: report.digest,
+            phase: report.phase,
+            sync: report.sync,
+            health: report.health,
+            message: report.message,
+            objects: report.objects,
+            drift: report.drift,
+            at: iso(report.at),
+          },
+  };
+}
+
+/** Whether this placement is one to count: wanted, or on its way out. */
+const counts = ({ isPlaced, entry, observed }: PlacementFacts): boolean =>
+  isPlaced || (entry !== null && entry.content.kind !== "removed") || isAhead(entry, observed);
+
+export function summarizeApp(facts: AppFacts): AppView {
+  const { stored, intent, newest } = facts;
+  const target = intent === null ? null : targetRelease(intent);
+  const counted = facts.placements.filter(counts);
+  const states = counted.map((placement) => ({
+    placement,
+    state: placementState(placement.entry, placement.observed),
+  }));
+  const count = (wanted: (one: (typeof states)[number]) => boolean): number => states.filter(wanted).length;
+  const summary = {
+    clusters: counted.filter(({ isPlaced }) => isPlaced).length,
+    atTarget: count(({ placement, state }) => isAtTarget(placement, target) && state !== "Ahead"),
+    healthy: count(({ state }) => state === "Healthy"),
+    failed: count(({ state }) => state === "Failed" || state === "Refused" || state === "Unhealthy"),
+    offline: count(({ placement }) => placement.cluster.state !== "Connected"),
+    drift: counted.reduce((sum, { observed }) => sum + (observed?.report?.drift ?? 0), 0),
+    ahead: count(({ state }) => state === "Ahead"),
+  };
+  return {
+    project: facts.name.project,
+    name: facts.name.name,
+    uid: intent?.app.uid ?? stored?.uid ?? "",
+    source: stored?.definition.spec.source.name ?? "",
+    path: stored?.definition.spec.source.path ?? "",
+    release: newest === null ? null : viewRelease(newest),
+    pin: intent?.pin
+      ? {
+          release: intent.pin.release,
+          by: intent.pin.by,
+          reason: intent.pin.reason,
+          since: iso(intent.pin.since),
+        }
+      : null,
+    deleting: intent?.deletion != null,
+    summary,
+    state: stateInWords(facts, summary, counted.length),
+    problems: problemsOf(facts),
+  };
+}
+
+export const detailApp = (facts: AppFacts): AppDetailView => ({
+  ...summarizeApp(facts),
+  placements: facts.placements.filter(counts).map(viewPlacement),
+});
+
+/** Applied, with the very digest and generation: an assignment alone is not yet a fact. */
+const isAtTarget = ({ entry, observed }: PlacementFacts, target: number | null): boolean =>
+  target !== null &&
+  entry?.content.kind === "run" &&
+  entry.content.release === target &&
+  isCurrent(observed?.report ?? null, entry) &&
+  observed?.report?.phase === "Applied";
+
+function problemsOf(facts: AppFacts): AppView["problems"] {
+  if (facts.stored === null) return [];
+  const source = facts.stored.definition.spec.source.name;
+  if (!facts.isSourceThere) {
+    const message = `There is no Source "${source}" in project ${facts.name.project}. ${whatStays(facts)}`;
+    const fix = `Apply a Source named ${source}, or change spec.source.name.`;
+    return [{ code: "SourceNotFound", message, where: {}, fix }, ...facts.renderProblems];
+  }
+  return [...facts.renderProblems, ...(facts.source?.problems ?? [])];
+}
+
+/** `storefront/shop stays at r41 on all 40 clusters.` */
+export function whatStays({ name, intent, placements }: AppFacts): string {
+  const target = intent === null ? null : targetRelease(intent);
+  if (target === null) return `${formatApp(name)} has no Release yet; nothing runs and nothing is deleted.`;
+  const clusters = placements.filter(({ entry }) => entry?.content.kind === "run").length;
+  return `${formatApp(name)} stays at r${target} on ${clusters === 1 ? "its cluster" : `all ${clusters} clusters`}.`;
+}
+
+function stateInWords(facts: AppFacts, summary: AppView["summary"], counted: number): string {
+  const { intent, newest } = facts;
+  if (intent?.deletion != null) return `deleting: ${counted} ${plural(counted, "cluster")} to confirm`;
+  const target = intent === null ? null : targetRelease(intent);
+  if (target === null) return problemsOf(facts).length > 0 ? "no release: see problems" : "no release yet";
+  const pinned = intent?.pin ? `pinned by ${intent.pin.by}: "${intent.pin.reason}"` : null;
+  const ahead = summary.ahead > 0 ? `${summary.ahead} ahead: muster recover` : null;
+  const wrong = problemsOf(facts).length > 0 ? `problems; r${target} stays` : null;
+  const left = summary.clusters - summary.atTarget - summary.ahead;
+  const rollout = left > 0 ? `rollout: r${target}, ${left} to go` : null;
+  const failed = summary.failed > 0 ? `${summary.failed} failing` : null;
+  const stage = intent === null ? null : stageOf(intent);
+  const calm = summary.clusters === 0 ? "placed on no cluster" : `r${target} everywhere`;
+  const parts = [pinned, ahead, wrong, failed, rollout].filter((part) => part !== null);
+  const newer = pinned && newest && stage?.candidate !== target ? `Git is at r${newest.number}` : null;
+  return parts.length === 0 ? calm : [...parts, ...(newer ? [newer] : [])].join("; ");
+}
+
+export const plural = (count: number, word: string): string => (count === 1 ? word : `${word}s`);
