@@ -19,7 +19,7 @@ if (!newest.ok) console.warn(`skipped: the built provider: ${newest.reason}; ${n
 describe.skipIf(!newest.ok)("built, newest Kubernetes", () => {
   providerContract(builtProvider, { clusters: 3 });
 
-  test("three clusters with nodes are there within 20 s, and an API server alone within 10 s", async () => {
+  test("three clusters with nodes, and an API server alone, are there in seconds", async () => {
     const startedAt = performance.now();
     const three = await builtProvider().start({ clusters: 3 });
     const withControllersMs = performance.now() - startedAt;
