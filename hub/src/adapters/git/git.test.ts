@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe } from "vitest";
 import { gitSourceContract } from "../../ports/git-source.contract.ts";
-import { localRemote } from "./testing/local-remote.ts";
 import { openGit } from "./open.ts";
+import { localRemote } from "./testing/local-remote.ts";
 
 const hasGit = (() => {
   try {
