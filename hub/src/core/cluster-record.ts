@@ -1,3 +1,4 @@
+import { AppError } from "@muster/shared/errors.ts";
 import { clusterId, name } from "@muster/shared/model/ids.ts";
 import { keyHash } from "@muster/shared/model/joining.ts";
 import { labels } from "@muster/shared/model/selector.ts";
@@ -50,7 +51,7 @@ export const clusterAuditEntry = z.object({
 });
 export type ClusterAuditEntry = z.infer<typeof clusterAuditEntry>;
 
-export const CLUSTER_AUDIT_MAX = 64;
+export const CLUSTER_AUDIT_MAX = 48;
 
 export const clusterRecord = z.object({
   id: clusterId,
@@ -74,11 +75,18 @@ const CERTIFICATES_KEPT_MAX = 16;
 
 type Audited = Pick<ClusterAuditEntry, "at" | "actor" | "action" | "detail">;
 
-/** The record with one more audit entry. Entries that were never drained are dropped oldest first at the bound. */
+/**
+ * The record with one more audit entry. @throws AppError "unavailable" when so many wait to be drained into the
+ * journal that no further change could be told of: then there is no further change.
+ */
 export function withAudit(record: ClusterRecord, entry: Audited): ClusterRecord {
+  if (record.audit.length >= CLUSTER_AUDIT_MAX) {
+    throw new AppError("unavailable", `${record.name}: ${record.audit.length} audit entries wait for the journal.`, {
+      fix: "Nothing was changed. See why the hub cannot write its journal.",
+    });
+  }
   const changes = record.changes + 1;
-  const audit = [...record.audit, { id: `cluster.${record.id}.${changes}`, ...entry }].slice(-CLUSTER_AUDIT_MAX);
-  return { ...record, changes, audit };
+  return { ...record, changes, audit: [...record.audit, { id: `cluster.${record.id}.${changes}`, ...entry }] };
 }
 
 type By = z.infer<typeof actor>;
@@ -143,14 +151,14 @@ export function judgeJoin(
   record: ClusterRecord,
   asked: { tokenId: string; publicKey: JoinToken["hash"]; clusterUid: string; now: number },
 ): Verdict<{ token: JoinToken; isRepeat: boolean }> {
+  if (record.revoked !== null) {
+    const message = `cannot join: ${record.name} was removed from this hub by ${record.revoked.by}.`;
+    return { kind: "refused", code: "forbidden", message, fix: again(record) };
+  }
   const token = record.tokens.find((candidate) => candidate.id === asked.tokenId);
   if (token === undefined) {
     const message = `cannot join: the token ${asked.tokenId} is not known for ${record.name}; a newer one may have replaced it.`;
     return { kind: "refused", code: "unauthenticated", message, fix: again(record) };
-  }
-  if (record.revoked !== null) {
-    const message = `cannot join: ${record.name} was removed from this hub by ${record.revoked.by}.`;
-    return { kind: "refused", code: "forbidden", message, fix: again(record) };
   }
   if (token.usedBy !== null && token.usedBy.clusterUid !== asked.clusterUid) {
     const message = `cannot join: this token was made for ${record.name} and was used by another cluster (kube-system ${token.usedBy.clusterUid}; this one is ${asked.clusterUid}).`;

@@ -12,7 +12,7 @@ import type { Actor } from "./hub-commands.ts";
  * the person who reads the agent's log:
  * "unauthenticated" (unknown token or cluster, wrong secret, bad signature, a clock that is off), "forbidden" (token
  * used by another cluster or expired, identity revoked or superseded, certificate too old to renew), "invalid",
- * "conflict" (asked for too often at once; try again).
+ * "unavailable" (too much at once; the agent tries again by itself).
  */
 export interface Enrolment {
   /** `from` is the caller's address, for log and audit. */
@@ -44,4 +44,9 @@ export interface ClusterIdentities {
   ): Promise<{ kind: "known"; record: ClusterRecord } | { kind: "refused"; code: string; message: string }>;
   /** Nothing of this cluster's identity is accepted any more. Ending its live sessions is the caller's part. */
   revoke(actor: Actor, id: ClusterId): Promise<ClusterRecord>;
+  /**
+   * Deletes the record of a revoked cluster whose audit entries were drained, and frees its name. False while it may
+   * not be deleted yet, or was registered anew meanwhile.
+   */
+  forget(id: ClusterId): Promise<boolean>;
 }

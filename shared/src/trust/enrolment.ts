@@ -45,11 +45,7 @@ export function signAnswer(
  */
 export function openAnswer(
   received: unknown,
-  expected: {
-    caHash: string;
-    nonce: string /** Whose hash it is. */;
-    madeFor: "this token was made" | "this agent was installed";
-  },
+  expected: { caHash: string; nonce: string; madeFor: "this token was made" | "this agent was installed" },
 ): { grant: MembershipGrant; root: string; rootKey: Uint8Array } {
   const answer = readModel(enrolmentAnswer, received, "the hub's answer");
   const root = readCertificate(answer.root);
