@@ -45,14 +45,14 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     version: "v3.7.3",
     module: "go.etcd.io/etcd/server/v3",
     binaries: { etcd: "go.etcd.io/etcd/server/v3" },
-    buildSeconds: 60,
+    buildSeconds: 50,
   },
   "kubernetes-newest": {
     name: "kubernetes-newest",
     version: "v1.37.2",
     module: "k8s.io/kubernetes",
     binaries: { ...kubernetesServers, kubectl: "k8s.io/kubernetes/cmd/kubectl" },
-    buildSeconds: 540,
+    buildSeconds: 440,
     stamp: kubernetesStamp("v1.37.2"),
   },
   kwok: {
@@ -60,7 +60,7 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     version: "v0.8.0",
     module: "sigs.k8s.io/kwok",
     binaries: { kwok: "sigs.k8s.io/kwok/cmd/kwok" },
-    buildSeconds: 70,
+    buildSeconds: 75,
     // What a fake node and its pods do: become ready, complete, go away.
     folders: ["kustomize/stage"],
   },
@@ -79,7 +79,7 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     version: "v1.34.4",
     module: "k8s.io/kubernetes",
     binaries: kubernetesServers,
-    buildSeconds: 270,
+    buildSeconds: 320,
     stamp: kubernetesStamp("v1.34.4"),
   },
 };

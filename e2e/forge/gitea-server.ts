@@ -56,7 +56,7 @@ export async function giteaServer(options: GiteaOptions = {}): Promise<GiteaServ
       url: running.url,
       caPem: undefined,
       credentials,
-      sshUrl: running.sshPort && `ssh://${installation.account.name}@127.0.0.1:${running.sshPort}`,
+      sshUrl: running.sshPort ? `ssh://${installation.account.name}@127.0.0.1:${running.sshPort}` : undefined,
       pid: running.component.pid,
       api,
       createRepository: async (name, { private: isPrivate = true } = {}) => {

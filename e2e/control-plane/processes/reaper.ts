@@ -29,8 +29,8 @@ export function startReaper(): Reaper {
     // A session of its own: Ctrl-C in the terminal must not reach it.
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
-    // Neither the flags nor the loaders of the test's own process belong there.
-    env: { PATH: process.env.PATH },
+    // Neither the flags nor the coverage of the test's own process belong there.
+    env: { ...process.env, NODE_OPTIONS: "", NODE_V8_COVERAGE: "" },
   });
   const ended = new Promise<void>((resolve) => watchdog.once("exit", () => resolve()));
   // Only its pipe matters; it must never keep a finished test process alive.
