@@ -1,0 +1,67 @@
+import type { Command } from "commander";
+import { answered } from "../api/client.ts";
+import { EXIT, Failure } from "../failure.ts";
+import { oneLine } from "../output/printable.ts";
+import { askOrRefuse } from "./cluster.ts";
+import type { CommandContext } from "./command-context.ts";
+import { scopedName } from "./scoped-name.ts";
+
+/** `delete app NAME` and `delete source NAME`. */
+export function addDeleteCommand(program: Command, context: CommandContext): void {
+  program
+    .command("delete <noun> <name>")
+    .description("delete an app (from every cluster) or a source (its apps stay where they are)")
+    .option("-p, --project <project>", "project, when the name has none")
+    .option("-y, --yes", "do not ask")
+    .action(async (noun: string, text: string, options: { project?: string; yes?: true }, command: Command) => {
+      const path = scopedName(text, options.project);
+      if (noun === "cluster" || noun === "clusters") {
+        throw new Failure(EXIT.usage, "A cluster is removed, not deleted.", { fix: `muster cluster remove ${text}` });
+      }
+      if (noun === "app" || noun === "apps") await deleteApp(context, path, options, command);
+      else if (noun === "source" || noun === "sources") await deleteSource(context, path, options, command);
+      else throw new Failure(EXIT.usage, `"${noun}" is nothing to delete.`, { fix: "Known: app, source." });
+    });
+}
+
+type Path = { project: string; name: string };
+
+async function deleteApp(
+  context: CommandContext,
+  path: Path,
+  options: { yes?: true },
+  command: Command,
+): Promise<void> {
+  const { terminal } = context;
+  const title = oneLine(`${path.project}/${path.name}`);
+  await context.withHub(command.optsWithGlobals(), async ({ api }) => {
+    const app = await answered(api.GET("/v1/projects/{project}/apps/{name}", { params: { path } }));
+    if (options.yes !== true) {
+      terminal.warn(`${title} and what it made goes from ${app.summary.clusters} clusters.\n`);
+      await askOrRefuse(context, `Delete ${title}?`);
+    }
+    await answered(api.DELETE("/v1/projects/{project}/apps/{name}", { params: { path } }));
+    terminal.write(`Deleting ${title}. It is gone when each cluster has confirmed: muster status\n`);
+  });
+}
+
+async function deleteSource(
+  context: CommandContext,
+  path: Path,
+  options: { yes?: true },
+  command: Command,
+): Promise<void> {
+  const { terminal } = context;
+  const title = oneLine(`${path.project}/${path.name}`);
+  await context.withHub(command.optsWithGlobals(), async ({ api }) => {
+    const { items } = await answered(api.GET("/v1/apps"));
+    const users = items.filter((app) => app.project === path.project && app.source === path.name);
+    if (options.yes !== true) {
+      const apps = users.length === 1 ? "1 App keeps" : `${users.length} Apps keep`;
+      terminal.warn(`${title} is no longer tracked. ${apps} what they run, and get nothing new.\n`);
+      await askOrRefuse(context, `Delete ${title}?`);
+    }
+    await answered(api.DELETE("/v1/projects/{project}/sources/{name}", { params: { path } }));
+    terminal.write(`Deleted Source ${title}.\n`);
+  });
+}

@@ -1,0 +1,14 @@
+// The `muster` command. Everything below gets time, environment and terminal from here.
+import { homedir } from "node:os";
+import { VERSION } from "@muster/shared/version.ts";
+import { run } from "./run.ts";
+import { systemTerminal } from "./system-terminal.ts";
+
+const terminal = systemTerminal();
+process.exitCode = await run(process.argv.slice(2), {
+  terminal,
+  env: process.env,
+  home: homedir(),
+  version: VERSION,
+});
+if (terminal.interrupted.aborted) process.exit();
