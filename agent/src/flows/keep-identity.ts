@@ -1,5 +1,5 @@
 import { backoff } from "@muster/shared/backoff.ts";
-import type { Clock } from "@muster/shared/clock.ts";
+import { type Clock, cancelled } from "@muster/shared/clock.ts";
 import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import type { KeyHash } from "@muster/shared/model/joining.ts";
@@ -171,7 +171,7 @@ async function arrive(opts: KeepIdentityOptions, signal: AbortSignal): Promise<S
       const membership = await askToJoin(opts, { token, privateKey: stored.privateKey, clusterUid }, signal);
       return await saveOrAdopt(store, { ...stored, membership });
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted) throw cancelled("joining", error);
       if (stored.membership !== null && !isAppError(error, "unavailable")) {
         log.warn(told(error), "the new join token was not accepted; going on with the identity there is");
         return stored;
