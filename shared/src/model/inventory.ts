@@ -20,5 +20,7 @@ export const appRecord = z.object({
   /** The last bundle all of whose objects were accepted, and after which prune finished. */
   appliedDigest: digest.nullable(),
   inventory: z.array(inventoryEntry),
+  /** Bundles of the last releases that ran here, newest first: kept, so that going back needs no download. */
+  recentDigests: z.array(digest).default([]),
 });
 export type AppRecord = z.infer<typeof appRecord>;

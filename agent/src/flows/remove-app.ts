@@ -1,0 +1,101 @@
+import { isAppError } from "@muster/shared/errors.ts";
+import { formatObject, type ObjectRef, objectKey } from "@muster/shared/model/object-ref.ts";
+import { settleInventory } from "../core/inventory.ts";
+import { judgeOwnership, PRUNE_ANNOTATION } from "../core/ownership.ts";
+import type { LiveKnowledge } from "../core/plan-apply.ts";
+import { planPrune } from "../core/plan-prune.ts";
+import { problemOf } from "../core/problem-of.ts";
+import type { AppEntry } from "./app-book.ts";
+import { pruneGroups } from "./apply-bundle.ts";
+import { forEachLimited } from "./limited.ts";
+import { RetryLater, type RunDeps } from "./run-app.ts";
+
+/**
+ * Carries out a tombstone: deletes what the inventory names, last applied first, and is done when it is really gone.
+ * Returns true then. Protected kinds and objects that are told to stay do stay.
+ */
+export async function removeApp(
+  deps: Omit<RunDeps, "bundles" | "noteKinds">,
+  entry: AppEntry,
+  content: { readonly action: "delete" | "keep" },
+  opts: { readonly isInherited: boolean; readonly lost: AbortSignal },
+): Promise<void> {
+  // The mark first: from here on nothing older brings the App back.
+  await deps.persist(entry);
+  if (content.action === "keep" || opts.isInherited) return;
+  entry.phase = "Pruning";
+  deps.changed(entry, "progress");
+
+  const live = await look(deps, entry);
+  const groups = planPrune({ entries: entry.record.inventory, live, keepAll: null });
+  const pruned = await pruneGroups(deps, groups, opts.lost);
+  entry.pruned += pruned.deleted.length;
+  entry.retained = groups.flat().flatMap((step) => (step.kind === "retain" ? [step] : []));
+  entry.problems = [
+    ...pruned.problems,
+    ...[...live].flatMap(([, known]) => (known.kind === "unreadable" ? [known.problem] : [])),
+  ];
+  const ending = await stillThere(deps, pruned.deleted, live);
+  const gone = new Set([...pruned.gone].filter((key) => !ending.has(key)));
+  entry.record = {
+    ...entry.record,
+    inventory: [...settleInventory(entry.record.inventory, { uids: new Map(), gone })],
+  };
+  for (const key of gone) entry.objects.delete(key);
+  if (entry.problems.length === 0 && ending.size === 0) return;
+  if (ending.size > 0) {
+    const [first] = ending.values();
+    deps.log.info({ left: ending.size, first: first && formatObject(first) }, "waiting for deleted objects to be gone");
+  }
+  if (entry.problems.length > 0) entry.phase = "Failed";
+  deps.changed(entry, entry.problems.length > 0 ? "verdict" : "progress");
+  await deps.persist(entry);
+  throw new RetryLater();
+}
+
+async function look(deps: Pick<RunDeps, "cluster">, entry: AppEntry): Promise<ReadonlyMap<string, LiveKnowledge>> {
+  const live = new Map<string, LiveKnowledge>();
+  await forEachLimited(entry.record.inventory, 16, async ({ ref, uid }) => {
+    const key = objectKey(ref);
+    try {
+      const found = await deps.cluster.get(ref);
+      if (found === null) {
+        live.set(key, { kind: "absent" });
+        return;
+      }
+      const prune = found.metadata.annotations?.[PRUNE_ANNOTATION];
+      live.set(key, {
+        kind: "present",
+        uid: found.metadata.uid,
+        ownership: judgeOwnership(found, entry.owner, uid),
+        ...(prune === undefined ? {} : { prune }),
+        body: "unknown",
+        drift: [],
+      });
+    } catch (error) {
+      if (isAppError(error, "unavailable") || isAppError(error, "cancelled")) throw error;
+      if (isAppError(error, "unsupported")) live.set(key, { kind: "absent" });
+      else live.set(key, { kind: "unreadable", problem: problemOf(error, ref) });
+    }
+  });
+  return live;
+}
+
+/** Deleted objects that finalizers still hold. */
+async function stillThere(
+  deps: Pick<RunDeps, "cluster">,
+  deleted: readonly ObjectRef[],
+  live: ReadonlyMap<string, LiveKnowledge>,
+): Promise<ReadonlyMap<string, ObjectRef>> {
+  const there = new Map<string, ObjectRef>();
+  await forEachLimited(deleted, 16, async (ref) => {
+    const key = objectKey(ref);
+    const before = live.get(key);
+    const found = await deps.cluster.get(ref).catch((error) => {
+      if (isAppError(error, "unsupported")) return null;
+      throw error;
+    });
+    if (found !== null && before?.kind === "present" && found.metadata.uid === before.uid) there.set(key, ref);
+  });
+  return there;
+}
