@@ -29,19 +29,26 @@ const { values, positionals } = parseArgs({
 });
 
 const [command, ...rest] = positionals;
-switch (command) {
-  case "up":
-    await up();
-    break;
-  case "build":
-    await buildTools(rest.length > 0 ? rest.map(toolName) : allTools(), (line) => console.log(line));
-    break;
-  case "status":
-    await status();
-    break;
-  default:
-    process.stderr.write(usage);
-    process.exitCode = 2;
+try {
+  await run();
+} catch (error) {
+  // The message is written for people; where in this file it came from is of no use to them.
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
+
+async function run(): Promise<void> {
+  switch (command) {
+    case "up":
+      return up();
+    case "build":
+      return buildTools(rest.length > 0 ? rest.map(toolName) : allTools(), (line) => console.log(line));
+    case "status":
+      return status();
+    default:
+      process.stderr.write(usage);
+      process.exitCode = 2;
+  }
 }
 
 async function up(): Promise<void> {

@@ -37,8 +37,7 @@ export async function buildTools(names: readonly ToolName[], progress: Progress 
   }
 }
 
-export const installGo =
-  "install Go 1.26 or later (https://go.dev/dl), or choose other clusters with MUSTER_TEST_PROVIDER=kind|kubeconfig";
+export const installGo = "install Go 1.26 or later (https://go.dev/dl)";
 
 async function buildOne(tool: Tool, title: string, progress: Progress): Promise<void> {
   const target = toolFolder(tool);

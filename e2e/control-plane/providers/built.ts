@@ -36,7 +36,11 @@ async function available(needs: ClusterNeeds = {}): Promise<Availability> {
   }
   const missing = toolsForClusters(needs.kubernetes ?? "newest").filter((name) => !isBuilt(tools[name]));
   if (missing.length === 0 || (await goVersion())) return { ok: true };
-  return { ok: false, reason: `there is no Go to build ${missing.join(", ")} with`, install: installGo };
+  return {
+    ok: false,
+    reason: `there is no Go to build ${missing.join(", ")} with`,
+    install: `${installGo}, or choose other clusters with MUSTER_TEST_PROVIDER=kind|kubeconfig`,
+  };
 }
 
 async function startBuiltControlPlane(start: StartOptions): Promise<ControlPlane> {
