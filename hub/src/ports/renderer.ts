@@ -3,6 +3,7 @@ import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 
 export interface RenderInput {
+  /** Paths are relative to the App's folder, `/`-separated; so are those in problems. */
   readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
   /** For objects that name no namespace. Whether a kind has one is the API server's knowledge: the agent applies it. */
   readonly limits: RenderLimits;

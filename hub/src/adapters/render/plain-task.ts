@@ -1,0 +1,42 @@
+import type { RenderLimits, RenderResult } from "../../ports/renderer.ts";
+
+/** What goes to a worker: all contents in one buffer, which is handed over and not copied again. */
+export interface PlainTask {
+  readonly paths: readonly string[];
+  readonly sizes: readonly number[];
+  readonly contents: ArrayBuffer;
+  readonly limits: RenderLimits;
+  /** One 32-bit integer: the index of the file that is being read, or -1. */
+  readonly reading: SharedArrayBuffer;
+}
+
+export type PlainAnswer = RenderResult;
+
+interface File {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+export function packFiles(files: readonly File[]): Pick<PlainTask, "paths" | "sizes" | "contents"> {
+  const contents = new Uint8Array(files.reduce((total, { bytes }) => total + bytes.length, 0));
+  let offset = 0;
+  for (const { bytes } of files) {
+    contents.set(bytes, offset);
+    offset += bytes.length;
+  }
+  return {
+    paths: files.map(({ path }) => path),
+    sizes: files.map(({ bytes }) => bytes.length),
+    contents: contents.buffer,
+  };
+}
+
+export function unpackFiles({ paths, sizes, contents }: Pick<PlainTask, "paths" | "sizes" | "contents">): File[] {
+  let offset = 0;
+  return paths.map((path, index) => {
+    const size = sizes[index] as number;
+    const bytes = new Uint8Array(contents, offset, size);
+    offset += size;
+    return { path, bytes };
+  });
+}

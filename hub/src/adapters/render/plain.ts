@@ -1,0 +1,111 @@
+import { Worker } from "node:worker_threads";
+import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
+import { type Log, silentLog } from "@muster/shared/log.ts";
+import type { Problem } from "@muster/shared/model/problem.ts";
+import type { Renderer, RenderInput, RenderResult } from "../../ports/renderer.ts";
+import { type PlainAnswer, type PlainTask, packFiles } from "./plain-task.ts";
+import { nothingRendered } from "./render-plain.ts";
+import { WorkerCrash, WorkerPool } from "./worker-pool.ts";
+
+export interface PlainRendererOptions {
+  /** Threads that render at the same time; two or more, so that a hostile App holds up no other. */
+  readonly workers: number;
+  readonly limits?: Partial<PlainRendererLimits>;
+  readonly log?: Log;
+}
+
+export interface PlainRendererLimits {
+  /** Heap of one worker. What needs more is told as the fault of the file that was being read. */
+  readonly workerMemoryMb: number;
+  readonly queueLengthMax: number;
+  readonly idleMs: number;
+}
+
+export const PLAIN_RENDERER_LIMITS: PlainRendererLimits = {
+  workerMemoryMb: 384,
+  queueLengthMax: 10_000,
+  idleMs: 15_000,
+};
+
+/**
+ * Raised whenever equal files may give another digest than before: it is part of a Release's inputs, and holds that
+ * Release until someone wants it.
+ */
+const VERSION = "plain/1";
+
+/**
+ * Renders folders of YAML and JSON files as they are. Files count whose name ends in `.yaml`, `.yml` or `.json`, in the
+ * App's folder and below; what is hidden (a name that begins with a dot, anywhere in the path) does not.
+ */
+export function createPlainRenderer(options: PlainRendererOptions): Renderer {
+  const limits = { ...PLAIN_RENDERER_LIMITS, ...options.limits };
+  const log = options.log ?? silentLog;
+  const pool = new WorkerPool({
+    startWorker: () =>
+      new Worker(new URL("./plain.worker.ts", import.meta.url), {
+        name: "render",
+        env: {},
+        execArgv: [],
+        resourceLimits: { maxOldGenerationSizeMb: limits.workerMemoryMb, maxYoungGenerationSizeMb: 16 },
+      }),
+    workersMax: options.workers,
+    queueLengthMax: limits.queueLengthMax,
+    idleMs: limits.idleMs,
+    onCrash: (err) => log.warn({ err }, "render worker died"),
+  });
+  pool.warm();
+
+  return {
+    kind: "plain",
+    version: VERSION,
+    render: (input, { signal }) => render(pool, limits, input, signal),
+    close: () => pool.close(),
+  };
+}
+
+async function render(
+  pool: WorkerPool,
+  limits: PlainRendererLimits,
+  input: RenderInput,
+  signal: AbortSignal,
+): Promise<RenderResult> {
+  const files = input.files.filter(({ path }) => isManifestPath(path));
+  if (files.length === 0) return invalid(nothingRendered(0));
+
+  const reading = new SharedArrayBuffer(4);
+  new Int32Array(reading)[0] = -1;
+  const message: PlainTask = { ...packFiles(files), limits: input.limits, reading };
+  const lastRead = () => files[Atomics.load(new Int32Array(reading), 0)]?.path;
+  try {
+    return await pool.run<PlainAnswer>({
+      message,
+      transfer: [message.contents],
+      what: "rendering",
+      timeoutMs: input.limits.timeoutMsMax,
+      signal,
+    });
+  } catch (error) {
+    const path = lastRead();
+    if (error instanceof WorkerCrash && error.isOutOfMemory) return invalid(outOfMemory(path, limits));
+    if (isAppError(error, "unavailable") && path !== undefined) {
+      throw new AppError("unavailable", `${error.message}, while reading ${path}`, { cause: error });
+    }
+    if (isAppError(error)) throw error;
+    const where = path === undefined ? "" : ` of ${path}`;
+    throw new AppError("unavailable", `rendering${where} failed: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+const isManifestPath = (path: string): boolean =>
+  /\.(?:ya?ml|json)$/i.test(path) && !path.split("/").some((part) => part.startsWith("."));
+
+const invalid = (problem: Problem): RenderResult => ({ kind: "invalid", problems: [problem] });
+
+function outOfMemory(path: string | undefined, { workerMemoryMb }: PlainRendererLimits): Problem {
+  return {
+    code: "RenderFailed",
+    message: `reading this needs more than the ${workerMemoryMb} MB of memory that a render may use.`,
+    where: path === undefined ? {} : { path },
+    fix: "Look for a file with very many small values, and split it into several Apps if it is meant.",
+  };
+}

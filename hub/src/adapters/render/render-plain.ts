@@ -1,0 +1,108 @@
+import { sealBundle } from "@muster/shared/manifest/bundle.ts";
+import { canonicalJson } from "@muster/shared/manifest/canonical.ts";
+import { duplicateProblems } from "@muster/shared/manifest/duplicates.ts";
+import { formatMebibytes, type Manifest, parseManifests } from "@muster/shared/manifest/parse.ts";
+import { formatObject, type ObjectRef } from "@muster/shared/model/object-ref.ts";
+import type { Problem } from "@muster/shared/model/problem.ts";
+import type { RenderLimits, RenderResult } from "../../ports/renderer.ts";
+
+export interface PlainRender {
+  /** In any order; the result does not depend on it. */
+  readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
+  readonly limits: RenderLimits;
+}
+
+/** The most problems that are told at once. */
+const PROBLEMS_MAX = 20;
+const LARGEST_NAMED = 3;
+
+/**
+ * The bundle of a folder of manifests: reads every file, then seals what was found. Synchronous and pure: it runs in a
+ * worker. `onFile` is told the index (in `files`) of each file before it is read.
+ */
+export function renderPlain({ files, limits }: PlainRender, onFile: (index: number) => void = () => {}): RenderResult {
+  const problems: Problem[] = [];
+  const objects: { ref: ObjectRef; place: Manifest["place"]; json: string }[] = [];
+  const largest: { ref: ObjectRef; place: Manifest["place"]; bytes: number }[] = [];
+  let bytes = 0;
+
+  const ordered = files.map((file, index) => ({ file, index })).sort((a, b) => compare(a.file.path, b.file.path));
+  for (const { file, index } of ordered) {
+    if (problems.length >= PROBLEMS_MAX || objects.length > limits.objectsMax) break;
+    onFile(index);
+    const parsed = parseManifests(file, {
+      limits: { fileBytesMax: limits.fileBytesMax },
+      problemsMax: PROBLEMS_MAX - problems.length,
+    });
+    problems.push(...parsed.problems);
+    for (const { object, ref, place } of parsed.manifests) {
+      const json = canonicalJson(object);
+      const size = Buffer.byteLength(json) + 1;
+      bytes += size;
+      keepLargest(largest, { ref, place, bytes: size });
+      // Past the limit only the sizes still matter, to name the largest.
+      objects.push({ ref, place, json: bytes > limits.bundleBytesMax ? "" : json });
+      if (objects.length > limits.objectsMax) break;
+    }
+  }
+
+  if (objects.length > limits.objectsMax) problems.push(tooManyObjects(limits));
+  else if (bytes > limits.bundleBytesMax) problems.push(bundleTooLarge(largest, bytes, limits));
+  problems.push(...duplicateProblems(objects, PROBLEMS_MAX - problems.length));
+  if (problems.length > 0) return { kind: "invalid", problems: problems.slice(0, PROBLEMS_MAX) };
+  if (objects.length === 0) return { kind: "invalid", problems: [nothingRendered(files.length)] };
+
+  const { digest, compressed, canonical, refs } = sealBundle(objects);
+  return { kind: "rendered", bundle: { digest, compressed, bytes: canonical.length, objects: refs } };
+}
+
+function keepLargest<T extends { bytes: number }>(largest: T[], candidate: T): void {
+  if (largest.length === LARGEST_NAMED && candidate.bytes <= (largest.at(-1) as T).bytes) return;
+  largest.push(candidate);
+  largest.sort((a, b) => b.bytes - a.bytes);
+  largest.length = Math.min(largest.length, LARGEST_NAMED);
+}
+
+function tooManyObjects({ objectsMax }: RenderLimits): Problem {
+  return {
+    code: "TooManyObjects",
+    message: `this folder defines more than ${objectsMax} objects.`,
+    where: {},
+    fix: "Split it into several Apps.",
+  };
+}
+
+function bundleTooLarge(
+  largest: readonly { ref: ObjectRef; place: Manifest["place"]; bytes: number }[],
+  bytes: number,
+  { bundleBytesMax }: RenderLimits,
+): Problem {
+  const names = largest.map(
+    ({ ref, bytes, place }) => `${formatObject(ref)} (${formatMebibytes(bytes)}, ${place.path})`,
+  );
+  const first = largest[0];
+  return {
+    code: "BundleTooLarge",
+    message:
+      `all objects together are ${formatMebibytes(bytes)}; at most ${formatMebibytes(bundleBytesMax)} go into a bundle. ` +
+      `The largest: ${names.join(", ").slice(0, 1_500)}.`,
+    where: first ? { ...first.place, object: first.ref } : {},
+    fix: "Split the folder into several Apps, or take the largest objects out.",
+  };
+}
+
+/** An empty folder is more often an accident than a wish, so it changes nothing. */
+export function nothingRendered(files: number): Problem {
+  const found =
+    files === 0
+      ? "no file that ends in .yaml, .yml or .json is here"
+      : `${files === 1 ? "the one manifest file here holds" : `the ${files} manifest files here hold`} no object`;
+  return {
+    code: "NothingRendered",
+    message: `${found}, so there is nothing to run.`,
+    where: {},
+    fix: "This deletes nothing. To mean it, delete the App, and its objects go; otherwise put the manifests back.",
+  };
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

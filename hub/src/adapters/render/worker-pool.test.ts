@@ -1,0 +1,113 @@
+import { Worker } from "node:worker_threads";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { WorkerCrash, WorkerPool, type WorkerPoolOptions } from "./worker-pool.ts";
+
+/** Answers numbers with their double, waits for ever at "hang", spins at "spin", dies at "die", exits at "exit". */
+const program = `
+  const { parentPort } = require("node:worker_threads");
+  parentPort.on("message", (task) => {
+    if (task === "hang") return;
+    if (task === "spin") for (;;) {}
+    if (task === "die") throw new Error("bug");
+    if (task === "exit") process.exit(3);
+    parentPort.postMessage(task * 2);
+  });
+`;
+
+const pools: WorkerPool[] = [];
+afterEach(() => Promise.all(pools.splice(0).map((pool) => pool.close())));
+
+function makePool(options: Partial<WorkerPoolOptions> = {}) {
+  const started: Worker[] = [];
+  const pool = new WorkerPool({
+    startWorker: () => {
+      const worker = new Worker(program, { eval: true });
+      started.push(worker);
+      return worker;
+    },
+    workersMax: 2,
+    queueLengthMax: 10,
+    idleMs: 60_000,
+    ...options,
+  });
+  pools.push(pool);
+  const run = (message: unknown, opts: { timeoutMs?: number; signal?: AbortSignal } = {}) =>
+    pool.run<number>({
+      message,
+      what: "doubling",
+      timeoutMs: opts.timeoutMs ?? 10_000,
+      signal: opts.signal ?? new AbortController().signal,
+    });
+  return { pool, run, started };
+}
+
+describe("WorkerPool", () => {
+  it("answers each task with its own answer, on few workers", async () => {
+    const { run, started } = makePool();
+    expect(await Promise.all([1, 2, 3, 4, 5, 6, 7].map((task) => run(task)))).toEqual([2, 4, 6, 8, 10, 12, 14]);
+    expect(started).toHaveLength(2);
+  });
+
+  it("ends a worker that is stuck, and goes on with another", async () => {
+    const { pool, run, started } = makePool({ workersMax: 1 });
+    const stuck = run("spin", { timeoutMs: 100 });
+    const next = run(4);
+    await expect(stuck).rejects.toMatchObject({ code: "unavailable", message: "doubling took longer than 100 ms" });
+    expect(await next).toBe(8);
+    expect(started).toHaveLength(2);
+    expect(pool.size).toBe(1);
+  });
+
+  it("says that no worker was free in time, and spares the worker", async () => {
+    const { run, started } = makePool({ workersMax: 1 });
+    const control = new AbortController();
+    const hanging = expect(run("hang", { signal: control.signal })).rejects.toMatchObject({ code: "cancelled" });
+    await expect(run(1, { timeoutMs: 50 })).rejects.toMatchObject({
+      code: "unavailable",
+      message: "doubling found no free worker within 50 ms",
+    });
+    expect(started).toHaveLength(1);
+    control.abort();
+    await hanging;
+  });
+
+  it("forgets a waiting task that was cancelled", async () => {
+    const { run, started } = makePool({ workersMax: 1 });
+    const control = new AbortController();
+    const first = run(1);
+    const second = run(2, { signal: control.signal });
+    control.abort();
+    await expect(second).rejects.toMatchObject({ code: "cancelled" });
+    expect(await first).toBe(2);
+    expect(await run(3)).toBe(6);
+    expect(started).toHaveLength(1);
+  });
+
+  it("tells a crash to whom it concerns, and replaces the worker", async () => {
+    const onCrash = vi.fn();
+    const { run } = makePool({ workersMax: 1, onCrash });
+    for (const task of ["die", "exit"]) await expect(run(task)).rejects.toBeInstanceOf(WorkerCrash);
+    expect(await run(5)).toBe(10);
+    expect(onCrash).toHaveBeenCalledTimes(2);
+  });
+
+  it("lets idle workers go, but for one", async () => {
+    const { pool, run } = makePool({ idleMs: 20 });
+    await Promise.all([run(1), run(2)]);
+    expect(pool.size).toBe(2);
+    await vi.waitFor(() => expect(pool.size).toBe(1));
+    expect(await run(3)).toBe(6);
+  });
+
+  it("closes at once, whatever runs", async () => {
+    const { pool, run } = makePool({ workersMax: 1 });
+    const settled = Promise.allSettled([run("spin"), run(1)]);
+    await pool.close();
+    expect((await settled).map((each) => each.status === "rejected" && each.reason.code)).toEqual([
+      "cancelled",
+      "cancelled",
+    ]);
+    await expect(run(1)).rejects.toMatchObject({ code: "cancelled" });
+    expect(pool.size).toBe(0);
+  });
+});
