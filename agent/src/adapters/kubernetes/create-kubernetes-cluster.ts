@@ -10,6 +10,7 @@ import { listAll } from "./list.ts";
 import { collectionPath, objectPath, query } from "./object-path.ts";
 import { type ApiRequest, createTransport } from "./transport.ts";
 import { watchKind } from "./watch.ts";
+import { WRITE_TIMEOUT_MS } from "./write-timeout.ts";
 
 export interface KubernetesClusterOptions {
   readonly connection: ClusterConnection;
@@ -35,9 +36,6 @@ export interface KubernetesClusterOptions {
   readonly onWarning?: (ref: ObjectRef, text: string) => void;
   readonly useHttp2?: boolean;
 }
-
-/** What `writeTimeoutMs` is unless told: the Lease leaves at least this long between "lost" and "taken". */
-export const WRITE_TIMEOUT_MS = 15_000;
 
 /** A real API server as the port wants it. Nothing is opened before the first call. */
 export function createKubernetesCluster(options: KubernetesClusterOptions): ClusterApi {
