@@ -205,6 +205,7 @@ export function createAgent(deps: AgentDeps): Agent {
           hello,
           acting,
           onAssignment,
+          onUnauthenticated: identity.renewSoon,
           signal,
         }),
       ]);
