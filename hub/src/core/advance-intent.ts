@@ -50,8 +50,10 @@ export function advanceIntent(intent: Intent, facts: AdvanceFacts): Intent | nul
 }
 
 /** Only a pin made by a rollback, and only by a Revision first seen after it that renders to the pinned digest. */
-function liftsPin({ pin }: Intent, { rendered, releases }: AdvanceFacts): boolean {
+function liftsPin({ pin }: Intent, { newest, rendered, releases }: AdvanceFacts): boolean {
   if (pin === null || !pin.fromRollback || rendered === null) return false;
+  // Until its Release is there, the one that would follow the pin is the very one that was rolled back.
+  if (newest?.bundle.digest !== rendered.digest) return false;
   return rendered.firstSeen > pin.revision && rendered.digest === releases.get(pin.release)?.bundle.digest;
 }
 

@@ -46,7 +46,14 @@ export const clusterAuditEntry = z.object({
   id: z.string(),
   at: instant,
   actor,
-  action: z.enum(["ClusterRegistered", "ClusterTokenMade", "ClusterJoined", "ClusterRejoined", "ClusterRevoked"]),
+  action: z.enum([
+    "ClusterRegistered",
+    "ClusterTokenMade",
+    "ClusterJoined",
+    "ClusterRejoined",
+    "ClusterRevoked",
+    "ClusterLabelled",
+  ]),
   detail: z.string(),
 });
 export type ClusterAuditEntry = z.infer<typeof clusterAuditEntry>;

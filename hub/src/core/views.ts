@@ -135,6 +135,25 @@ export const statusView = z.object({
 });
 export type StatusView = z.infer<typeof statusView>;
 
+/** When a commit passed each arrow of the flow, for one App: milliseconds since 1970, by the hub's clock. */
+export const traceView = z.object({
+  commit: z.string(),
+  release: z.int().nullable(),
+  at: z
+    .object({
+      woken: z.int(),
+      fetched: z.int(),
+      compared: z.int(),
+      rendered: z.int(),
+      released: z.int(),
+      intended: z.int(),
+      assigned: z.int(),
+    })
+    .partial(),
+  clusters: z.record(z.string(), z.object({ sent: z.int(), applied: z.int(), healthy: z.int() }).partial()),
+});
+export type TraceView = z.infer<typeof traceView>;
+
 /** Why an App is as it is in a cluster. `reason` is a stable code. */
 export const whyView = z.object({
   app: z.string(),

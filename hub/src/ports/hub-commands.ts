@@ -14,6 +14,7 @@ import type {
   RollbackView,
   SourceView,
   StatusView,
+  TraceView,
   WhyView,
 } from "../core/views.ts";
 
@@ -56,6 +57,8 @@ export interface HubQueries {
   placement(app: AppName, cluster: string): Promise<PlacementDetailView>;
   releases(app: AppName): Promise<readonly ReleaseView[]>;
   why(app: AppName, cluster: string | null): Promise<WhyView>;
+  /** The last few Revisions of an App on their way, oldest first; forgotten with the process. */
+  trace(app: AppName): Promise<readonly TraceView[]>;
   definitions(kind: Definition["kind"]): Promise<readonly Definition[]>;
   /** Resolves at the next change of anything that `status` shows, or when `signal` aborts. */
   changed(signal: AbortSignal): Promise<void>;

@@ -97,6 +97,7 @@ export function fakeHub() {
       throw new AppError("not-found", `There is no cluster ${name}.`, { fix: "See `muster cluster list`." });
     },
     sources: async () => [aSource(), aSource({ project: "payments" })],
+    trace: async () => [],
     source: async () => aSource(),
     apps: async () => [anApp(), anApp({ project: "payments", name: "api" })],
     app: async () => ({ ...anApp(), placements: [] }),

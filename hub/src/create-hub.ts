@@ -1,0 +1,307 @@
+import type { Clock } from "@muster/shared/clock.ts";
+import type { Log } from "@muster/shared/log.ts";
+import type { ClusterId } from "@muster/shared/model/ids.ts";
+import { stageOf, targetRelease } from "./core/documents/intent.ts";
+import type { ObservedShard } from "./core/documents/observed.ts";
+import { isCurrent } from "./core/fleet.ts";
+import { beginEpoch, openEpoch } from "./flows/begin-epoch.ts";
+import { createClusterRecords } from "./flows/cluster-records.ts";
+import { createCommands } from "./flows/commands/commands.ts";
+import { createAuditDrain } from "./flows/drain-audit.ts";
+import { driveRollouts } from "./flows/drive-rollouts.ts";
+import { createEnrolment } from "./flows/enroll-agents.ts";
+import { HubState } from "./flows/hub-state.ts";
+import { ingestReports } from "./flows/ingest-reports.ts";
+import type { KeyedLoop } from "./flows/keyed-loop.ts";
+import { createClusterIdentities } from "./flows/know-clusters.ts";
+import { openDocuments } from "./flows/open-documents.ts";
+import { publishAssignments } from "./flows/publish-assignments.ts";
+import { createQueries } from "./flows/queries.ts";
+import { renderReleases } from "./flows/render-releases.ts";
+import { runOperations } from "./flows/run-operations.ts";
+import { Sessions } from "./flows/sessions.ts";
+import { createSweep } from "./flows/sweep.ts";
+import { type Leadership, takeLeadership } from "./flows/take-leadership.ts";
+import { createTraces } from "./flows/trace.ts";
+import { trackSources } from "./flows/track-sources.ts";
+import { createViews } from "./flows/views.ts";
+import type { AgentGate, AgentLink } from "./ports/agent-link.ts";
+import type { AssignmentSigner } from "./ports/assignment-signer.ts";
+import type { CertificateAuthority } from "./ports/certificate-authority.ts";
+import type { Enrolment } from "./ports/enrolment.ts";
+import type { GitCredentials, GitSource } from "./ports/git-source.ts";
+import type { HubCommands, HubQueries } from "./ports/hub-commands.ts";
+import { type HubMetrics, noMetrics } from "./ports/metrics.ts";
+import type { Renderer } from "./ports/renderer.ts";
+import type { Store } from "./ports/store.ts";
+
+export interface HubDependencies {
+  readonly store: Store;
+  readonly git: GitSource;
+  readonly renderer: Renderer;
+  /** Null: no agent can connect, except through `gate`. */
+  readonly link: AgentLink | null;
+  readonly keys: { readonly authority: CertificateAuthority; readonly signer: AssignmentSigner };
+  /** A mounted Git credential by its name. */
+  readonly credentials: (name: string) => Promise<GitCredentials | null>;
+  readonly clock: Clock;
+  /** `[0, 1)`, for jitter. */
+  readonly random: () => number;
+  /** Cryptographically random bytes, for tokens and ids. */
+  readonly randomBytes: (bytes: number) => Uint8Array;
+  readonly log: Log;
+  readonly metrics?: HubMetrics;
+  readonly version: string;
+  /** Where people and agents reach the hub, `https://…`; asked when it is needed, since a port may be chosen late. */
+  readonly hubAddress: () => string;
+  /** Where agents reach the link, `host:port`; null: the endpoint that the link itself says. */
+  readonly linkAddress: string | null;
+  /** Who holds the leader's lease: the same after a restart where only one process can open the store. */
+  readonly leaseHolder: string;
+  readonly heartbeatMs?: number;
+  /** The hub cannot go on: the lease was lost, or the store no longer tells of changes. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface Hub {
+  readonly commands: HubCommands;
+  readonly queries: HubQueries;
+  readonly enrolment: Enrolment;
+  /** What agents' sessions reach; the link given above serves it. */
+  readonly gate: AgentGate;
+  /** Reads the store, leads, and serves agents. @throws AppError "unsupported" for a newer hub's store. */
+  start(opts?: { signal?: AbortSignal }): Promise<{ readonly linkEndpoint: string | null }>;
+  /** Stops what was started, in reverse order. The store, git and renderer given above are the caller's to close. */
+  stop(): Promise<void>;
+  /** Resolves when nothing is left to do that is not waited for: for tests and benchmarks. */
+  settled(): Promise<void>;
+  /** One round of forgetting what nothing needs. */
+  sweep(): Promise<void>;
+}
+
+const HEARTBEAT_MS = 15_000;
+
+/** Wires the flows together: each arrow of the flow wakes the next. */
+export function createHub(deps: HubDependencies): Hub {
+  const { store, git, renderer, keys, credentials, clock, random, log, version } = deps;
+  const metrics = deps.metrics ?? noMetrics;
+  const { hubId } = keys.authority;
+  const hex = (bytes: number): string => Buffer.from(deps.randomBytes(bytes)).toString("hex");
+  const newId = (): string => hex(12);
+  const stopping = new AbortController();
+  const waitingFor = new Set(["store", "leadership"]);
+  let leadership: Leadership | null = null;
+  let linkEndpoint: string | null = null;
+
+  const audit = createAuditDrain({ journal: store.journal, clock, random, log, metrics, signal: stopping.signal });
+  const state = new HubState(store.documents, audit);
+  const traces = createTraces();
+  const sessions = new Sessions();
+  const records = createClusterRecords(store.documents);
+  const identities = createClusterIdentities({
+    records,
+    authority: keys.authority,
+    clock,
+    random: deps.randomBytes,
+    log,
+  });
+  const endpoints = (): string[] => [deps.linkAddress ?? linkEndpoint].filter((endpoint) => endpoint !== null);
+  const enrolment = createEnrolment({ records, authority: keys.authority, signer: keys.signer, clock, endpoints, log });
+  const ingest = ingestReports({ state, documents: store.documents, traces, clock, metrics, log });
+
+  const renders = renderReleases({
+    state,
+    git,
+    credentials,
+    renderer,
+    blobs: store.blobs,
+    traces,
+    onRendered: (app) => drive.wake(app),
+    clock,
+    random,
+    metrics,
+    log,
+  });
+  const drive: KeyedLoop = driveRollouts({
+    state,
+    hubId,
+    term: () => leadership?.term ?? 0,
+    isConnected: (cluster) => sessions.isConnected(cluster),
+    renderingOf: renders.of,
+    onGone: (app) => sweep.gone(app),
+    traces,
+    clock,
+    random,
+    metrics,
+    log,
+  });
+  const tracker = trackSources({
+    state,
+    git,
+    credentials,
+    onRevision(source, at) {
+      const { project, name } = source.definition.metadata;
+      const commit = state.sourceStatuses.get(`${project}/${name}`)?.revision?.commit;
+      for (const app of state.appsOf({ project, name })) {
+        if (commit !== undefined) traces.begin(app.uid, commit, at);
+        renders.loop.wake(app.uid);
+      }
+    },
+    clock,
+    random,
+    metrics,
+    log,
+  });
+  const operations = runOperations({ state, audit, clock, random, log });
+  const sweep = createSweep({ state, store, identities, renders, audit, clock, log });
+  const gate = publishAssignments({
+    state,
+    hubId,
+    hubVersion: version,
+    identities,
+    signer: keys.signer,
+    sessions,
+    ingest,
+    blobs: store.blobs,
+    async onForgotten(proven, because) {
+      const hasBegun = await beginEpoch({ state, clock, newTag: () => hex(4), log }, proven, because);
+      // The head found now is where the epoch starts from: what comes after it is fresh.
+      if (hasBegun) tracker.wakeAll();
+    },
+    onPresence: () => wakeUnfinished(),
+    heartbeatMs: deps.heartbeatMs ?? HEARTBEAT_MS,
+    traces,
+    clock,
+    metrics,
+    log,
+  });
+  const views = createViews({ state, sessions, renderingOf: renders.of });
+  const commands = createCommands({
+    state,
+    identities,
+    views,
+    hubAddress: deps.hubAddress,
+    wakeSource: (source) => tracker.wake(source),
+    endSessions: (cluster, why) => gate.end(cluster, why),
+    runOperation: (id) => operations.wake(id),
+    clock,
+    newId,
+  });
+  const queries = createQueries({
+    state,
+    views,
+    documents: store.documents,
+    traces,
+    hub: { id: hubId, version, started: clock.now() },
+    readiness: () => ({ ready: waitingFor.size === 0, waitingFor: [...waitingFor] }),
+  });
+
+  function wakeAllApps(): void {
+    for (const uid of state.intents.values()) drive.wake(uid.app.uid);
+    for (const app of state.apps()) drive.wake(app.uid);
+  }
+
+  /** Apps whose stage is not completed: who is there decides about that too. */
+  function wakeUnfinished(): void {
+    for (const intent of state.intents.values()) {
+      if (stageOf(intent).completed !== targetRelease(intent) || intent.deletion !== null) drive.wake(intent.app.uid);
+    }
+  }
+
+  /** What wakes what. Events may be lost, repeated or out of order: each only says "look again". */
+  function wire(): void {
+    state.intents.onChange((uid) => drive.wake(uid));
+    state.definitions.onChange((_key, value) => {
+      if (value?.kind === "App") {
+        renders.loop.wake(value.uid);
+        drive.wake(value.uid);
+      }
+      if (value?.kind === "Source") {
+        for (const app of state.appsOf(value.definition.metadata)) renders.loop.wake(app.uid);
+      }
+    });
+    state.clusters.onChange((_id, value, before) => {
+      const isSame =
+        value !== null &&
+        before !== null &&
+        (value.revoked === null) === (before.revoked === null) &&
+        JSON.stringify(value.labels) === JSON.stringify(before.labels);
+      if (!isSame) wakeAllApps();
+    });
+    state.observed.onChange((_key, value, before) => {
+      if (value !== null && mattersToPlanner(value, before)) drive.wake(value.app);
+    });
+  }
+
+  function mattersToPlanner(value: ObservedShard, before: ObservedShard | null): boolean {
+    const intent = state.intents.get(value.app);
+    if (intent === null) return false;
+    const isUnfinished = stageOf(intent).completed !== targetRelease(intent);
+    const entries = state.entriesOf(value.app);
+    return (Object.keys(value.clusters) as ClusterId[]).some((cluster) => {
+      const [now, was] = [value.clusters[cluster], before?.clusters[cluster]];
+      if (now === was) return false;
+      if (now?.ahead?.generation !== was?.ahead?.generation || now?.ahead?.epoch.number !== was?.ahead?.epoch.number) {
+        return true;
+      }
+      const entry = entries.get(cluster) ?? null;
+      if (!isCurrent(now?.report ?? null, entry)) return false;
+      return now?.report?.phase === "Removed" || (isUnfinished && now?.report?.health === "Healthy");
+    });
+  }
+
+  return {
+    commands,
+    queries,
+    enrolment,
+    gate,
+
+    async start({ signal } = {}) {
+      const stop = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal;
+      await openDocuments(store.documents, { hubVersion: version });
+      leadership = await takeLeadership({ leases: store.leases, holder: deps.leaseHolder, clock, log, signal: stop });
+      waitingFor.delete("leadership");
+      // Read after leading: what a leader before wrote last is in it.
+      const { ended } = await state.open(stopping.signal);
+      ended.catch((error: unknown) => {
+        if (!stopping.signal.aborted) deps.onFatal(error);
+      });
+      leadership.lost.addEventListener("abort", () => deps.onFatal(new Error("another hub leads")), { once: true });
+      await openEpoch({ state, clock, newTag: () => hex(4), log });
+      wire();
+      for (const [id] of state.operations.entries()) operations.wake(id);
+      operations.start();
+      wakeAllApps();
+      drive.start();
+      renders.loop.start();
+      tracker.start();
+      sweep.start();
+      waitingFor.delete("store");
+      linkEndpoint = deps.link === null ? null : (await deps.link.listen(gate)).endpoint;
+      const counts = { apps: state.intents.size, clusters: state.clusters.size, epoch: state.epoch.number };
+      log.info({ ...counts, linkEndpoint }, "hub started");
+      return { linkEndpoint };
+    },
+
+    async stop() {
+      waitingFor.add("stop");
+      await deps.link?.close();
+      await sweep.stop();
+      await tracker.stop();
+      await renders.loop.stop();
+      await operations.stop();
+      await drive.stop();
+      await audit.flush();
+      stopping.abort();
+      await leadership?.release();
+    },
+
+    async settled() {
+      await renders.loop.idle();
+      await operations.idle();
+      await drive.idle();
+    },
+
+    sweep: () => sweep.run(),
+  };
+}

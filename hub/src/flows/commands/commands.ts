@@ -1,0 +1,194 @@
+import type { Clock } from "@muster/shared/clock.ts";
+import { AppError } from "@muster/shared/errors.ts";
+import { type AppName, type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
+import { type ClusterRecord, withAudit } from "../../core/cluster-record.ts";
+import { appKey, type StoredApp, type StoredDefinition, sourceKey, sourceOf } from "../../core/documents/definition.ts";
+import { type Intent, newIntent, targetRelease } from "../../core/documents/intent.ts";
+import { selects } from "../../core/placement.ts";
+import { deleteApp, resolveRelease, rollBack, unpin } from "../../core/rollback.ts";
+import type { ClusterIdentities } from "../../ports/enrolment.ts";
+import type { Actor, HubCommands } from "../../ports/hub-commands.ts";
+import type { HubState } from "../hub-state.ts";
+import type { Views } from "../views.ts";
+import { applyDefinitions } from "./apply.ts";
+import { planRecovery } from "./recover.ts";
+
+export interface CommandsDeps {
+  readonly state: HubState;
+  readonly identities: ClusterIdentities;
+  readonly views: Views;
+  /** Where people and agents reach the hub: `https://…`. */
+  readonly hubAddress: () => string;
+  readonly wakeSource: (source: AppName) => void;
+  /** Ends the sessions of a cluster that was removed. */
+  readonly endSessions: (cluster: ClusterId, why: string) => void;
+  readonly runOperation: (id: string) => void;
+  readonly clock: Clock;
+  readonly newId: () => string;
+}
+
+/** What people and programs may do. Each change is one durable write that carries its own audit entry. */
+export function createCommands(deps: CommandsDeps): HubCommands {
+  const { state, identities, views, clock } = deps;
+
+  return {
+    async registerCluster(actor, cluster) {
+      const { record, token, expires } = await identities.register(actor, cluster);
+      return {
+        cluster: views.cluster(record),
+        token,
+        expires: new Date(expires).toISOString(),
+        hubAddress: deps.hubAddress(),
+        caHash: identities.caHash,
+      };
+    },
+
+    async labelCluster(actor, name, change) {
+      const record = requireCluster(state, name);
+      const after = await state.clusters.write(record.id, (current) => {
+        if (current === null) throw noCluster(name);
+        const labels = { ...current.labels, ...change.set };
+        for (const key of change.remove) delete labels[key];
+        if (JSON.stringify(labels) === JSON.stringify(current.labels)) return null;
+        const detail = `labels of ${name} are ${JSON.stringify(labels)}`.slice(0, 2_000);
+        return withAudit({ ...current, labels }, { at: clock.now(), actor, action: "ClusterLabelled", detail });
+      });
+      return views.cluster(after ?? record);
+    },
+
+    async removeCluster(actor, name) {
+      const record = requireCluster(state, name);
+      await identities.revoke(actor, record.id);
+      deps.endSessions(record.id, `${name} was removed from this hub by ${actor.name}. What runs there keeps running.`);
+    },
+
+    apply: (actor, definitions, opts) => applyDefinitions(deps, actor, definitions, opts),
+
+    async deleteSource(actor, source) {
+      if (state.source(source) === null) throw noSource(source);
+      await state.definitions.write(sourceKey(source), (current) =>
+        current === null || current.deleted ? null : asDeleted(current, actor, clock.now()),
+      );
+    },
+
+    async deleteApp(actor, app) {
+      const stored = requireApp(state, app);
+      const { action } = stored.definition.spec.onUnplaced;
+      // The intent first: it is what tombstones come from. Killed before the second write, the planner makes up for it.
+      await state.intents.write(stored.uid, (current) =>
+        deleteApp(current ?? freshIntent(state, stored), { action, actor, now: clock.now() }),
+      );
+      await state.definitions.write(appKey(app), (current) =>
+        current === null || current.deleted || current.uid !== stored.uid
+          ? null
+          : asDeleted(current, actor, clock.now()),
+      );
+    },
+
+    async rollback(actor, request) {
+      const name: AppName = { project: request.project, name: request.app };
+      const stored = requireApp(state, name);
+      const intent = requireIntent(state, stored);
+      const to = resolveRelease(request.to, intent, state.releasesOf(stored.uid));
+      const from = targetRelease(intent);
+      if (!request.dryRun) {
+        const revision = newestRevision(state, stored);
+        await state.intents.write(stored.uid, (current) => {
+          if (current === null || current.deletion !== null) throw noApp(name);
+          return rollBack(current, { to, reason: request.reason, actor, revision, now: clock.now() });
+        });
+      }
+      const clusters = [...state.clusters.values()]
+        .filter((record) => record.revoked === null && selects(stored.definition.spec.clusters, record))
+        .map((record) => record.name)
+        .sort();
+      return { app: formatApp(name), from, to: to.number, commit: to.input.commit, clusters, dryRun: request.dryRun };
+    },
+
+    async unpin(actor, app, { reason }) {
+      const stored = requireApp(state, app);
+      requireIntent(state, stored);
+      await state.intents.write(stored.uid, (current) => {
+        if (current === null || current.deletion !== null) throw noApp(app);
+        return unpin(current, { reason, actor, now: clock.now() });
+      });
+      return views.app(app);
+    },
+
+    async recover(actor, request) {
+      if (request.app) requireApp(state, request.app);
+      const { apps, recovered } = planRecovery(state, request);
+      if (apps.length === 0) return { recovered: [] };
+      const id = deps.newId();
+      const detail = `reassert ${recovered.length} placement(s) that are Ahead: ${request.reason}`.slice(0, 2_000);
+      const audit = [{ id: `operation.${id}`, at: clock.now(), actor, action: "Recover", subject: "fleet", detail }];
+      await state.operations.write(id, () => ({
+        id,
+        kind: "recover",
+        reason: request.reason,
+        by: actor.name,
+        at: clock.now(),
+        apps,
+        audit,
+      }));
+      deps.runOperation(id);
+      return { recovered };
+    },
+
+    async wakeSource(source) {
+      if (state.source(source) === null) throw noSource(source);
+      deps.wakeSource(source);
+    },
+  };
+}
+
+function freshIntent(state: HubState, { uid, definition }: StoredApp): Intent {
+  const { project, name } = definition.metadata;
+  return newIntent({ uid, project, name }, { term: 0, epoch: state.epoch });
+}
+
+function asDeleted(current: StoredDefinition, actor: Actor, now: number): StoredDefinition {
+  const changes = current.changes + 1;
+  const what = `${current.kind.toLowerCase()} ${formatApp(current.definition.metadata)}`;
+  const entry = {
+    id: `definition.${current.uid}.${changes}`,
+    at: now,
+    actor,
+    action: "DefinitionDeleted",
+    subject: what,
+    detail: `deleted ${what}`,
+  };
+  return { ...current, deleted: true, changes, changed: now, audit: [...current.audit, entry] };
+}
+
+/** Number of the newest Revision that was seen: a pin is met only by what comes after it. */
+function newestRevision(state: HubState, app: StoredApp): number {
+  const { project, name } = sourceOf(app);
+  return state.sourceStatuses.get(`${project}/${name}`)?.revision?.number ?? 0;
+}
+
+function requireCluster(state: HubState, name: string): ClusterRecord {
+  const record = state.clusterByName(name);
+  if (record === null || record.revoked !== null) throw noCluster(name);
+  return record;
+}
+
+function requireApp(state: HubState, name: AppName): StoredApp {
+  const stored = state.app(name);
+  if (stored === null) throw noApp(name);
+  return stored;
+}
+
+function requireIntent(state: HubState, stored: StoredApp): Intent {
+  const intent = state.intents.get(stored.uid);
+  if (intent !== null && intent.deletion === null) return intent;
+  const name = formatApp(stored.definition.metadata);
+  throw new AppError("not-found", `${name} has no Release yet.`, { fix: `See why: muster why ${name}` });
+}
+
+const noCluster = (name: string): AppError =>
+  new AppError("not-found", `There is no cluster ${name}.`, { fix: "See what there is: muster cluster list" });
+const noApp = (name: AppName): AppError =>
+  new AppError("not-found", `There is no App ${formatApp(name)}.`, { fix: "See what there is: muster status" });
+const noSource = (name: AppName): AppError =>
+  new AppError("not-found", `There is no Source ${formatApp(name)}.`, { fix: "See what there is: muster get source" });

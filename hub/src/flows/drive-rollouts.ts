@@ -1,0 +1,230 @@
+import type { Clock } from "@muster/shared/clock.ts";
+import { AppError } from "@muster/shared/errors.ts";
+import type { Log } from "@muster/shared/log.ts";
+import { type AppUid, type ClusterId, formatApp, type HubId } from "@muster/shared/model/ids.ts";
+import { type AdvanceFacts, advanceIntent, complete, steer } from "../core/advance-intent.ts";
+import { assignShards } from "../core/assign-shards.ts";
+import { shardKey } from "../core/documents/assigned.ts";
+import { HUB_ACTOR } from "../core/documents/audit-entry.ts";
+import { appKey, type StoredApp } from "../core/documents/definition.ts";
+import { type Intent, newIntent, stageOf } from "../core/documents/intent.ts";
+import { selects } from "../core/placement.ts";
+import { type Decision, type FleetMember, planRollout, type RolloutFacts } from "../core/plan-rollout.ts";
+import type { HubMetrics } from "../ports/metrics.ts";
+import { assignmentPayload } from "./assignment-payload.ts";
+import type { HubState } from "./hub-state.ts";
+import { KeyedLoop } from "./keyed-loop.ts";
+import type { Rendering } from "./render-releases.ts";
+import type { Traces } from "./trace.ts";
+
+const APPS_AT_ONCE_MAX = 16;
+/** Intent, intent once more with the sequence raised, assigned, and one for what came in between. */
+const ROUNDS_MAX = 8;
+
+export interface DriveRolloutsDeps {
+  readonly state: HubState;
+  readonly hubId: HubId;
+  /** The leader's term, from the lease. */
+  readonly term: () => number;
+  readonly isConnected: (cluster: ClusterId) => boolean;
+  readonly renderingOf: (app: AppUid) => Rendering;
+  /** Every cluster of a deleted App confirmed. */
+  readonly onGone: (app: AppUid) => void;
+  readonly traces: Traces;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly metrics: HubMetrics;
+  readonly log: Log;
+}
+
+/**
+ * Release + fleet → intent → plan → assigned. One App at a time in its own turn, always from what is stored now, so it
+ * may be woken by anything, any number of times, and killed between any two writes.
+ *
+ * The order of writes is the promise: what is decided goes into the intent, durably and with a raised sequence, before
+ * an entry is assigned by it; and an entry is stored before it is sent (publish-assignments hears of stored ones only).
+ */
+export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
+  const { state, clock, metrics } = deps;
+  return new KeyedLoop({
+    name: "drive rollouts",
+    concurrencyMax: APPS_AT_ONCE_MAX,
+    clock,
+    random: deps.random,
+    log: deps.log,
+    onFailure: () => metrics.count("work-failures"),
+    work: async (key, signal) => {
+      for (let round = 0; round < ROUNDS_MAX && !signal.aborted; round += 1) {
+        if (!(await driveOnce(deps, key as AppUid))) return;
+      }
+      if (!signal.aborted) throw new AppError("conflict", `${key} does not come to rest`, { retryable: true });
+    },
+  });
+
+  /** Carries out the first thing there is to do. Resolves with whether there was any. */
+  async function driveOnce(input: DriveRolloutsDeps, uid: AppUid): Promise<boolean> {
+    const stored = state.appByUid(uid);
+    const intent = state.intents.get(uid);
+    if (intent === null) return stored === null ? false : createIntent(input, stored);
+    if (intent.deletion !== null && stored !== null) return finishDeletion(input, stored);
+    if (intent.deletion === null && stored === null) return false; // nothing says that it was deleted: leave it alone
+
+    const advanced = await writeIntent(input, uid, (current) => advanceIntent(current, gitFacts(input, uid)));
+    if (advanced) {
+      input.traces.mark(uid, "intended", clock.now());
+      return true;
+    }
+    const facts = gather(input, uid, intent, stored);
+    const plan = planRollout(facts);
+    const app = formatApp(intent.app);
+    if (plan.needsSequence) {
+      return writeIntent(input, uid, (current) =>
+        raise(current, "placement, or what the App's clusters are to have", clock.now()),
+      );
+    }
+    if (plan.decisions.some((decision) => decision.kind !== "hold")) {
+      // A new leader first takes the App over, so that what an older one still writes to the intent fails.
+      if (intent.term !== input.term()) return writeIntent(input, uid, (current) => current);
+      return assign(input, uid, intent, plan.decisions);
+    }
+    if (plan.completes !== null) {
+      const release = plan.completes;
+      input.log.info({ app, release }, "release completed");
+      return writeIntent(input, uid, (current) => complete(current, release));
+    }
+    if (plan.isGone) input.onGone(uid);
+    return false;
+  }
+
+  /** True when the intent was written. Every write of the planner carries the term. */
+  async function writeIntent(
+    { term }: DriveRolloutsDeps,
+    uid: AppUid,
+    change: (current: Intent) => Intent | null,
+  ): Promise<boolean> {
+    const began = clock.now();
+    let hasChanged = false;
+    await state.intents.write(uid, (current) => {
+      hasChanged = false;
+      if (current === null) return null;
+      const next = change(current);
+      if (next === null || (next === current && current.term === term())) return null;
+      hasChanged = true;
+      return { ...next, term: term() };
+    });
+    if (hasChanged) metrics.took("intend", clock.now() - began);
+    return hasChanged;
+  }
+
+  async function createIntent(input: DriveRolloutsDeps, stored: StoredApp): Promise<boolean> {
+    const { project, name } = stored.definition.metadata;
+    const facts = gitFacts(input, stored.uid);
+    // Without a Release there is nothing to intend; the first one makes the intent.
+    if (facts.newest === null) return false;
+    await state.intents.write(stored.uid, (current) => {
+      if (current !== null) return null;
+      const fresh = newIntent({ uid: stored.uid, project, name }, { term: input.term(), epoch: state.epoch });
+      return advanceIntent(fresh, facts) ?? fresh;
+    });
+    input.traces.mark(stored.uid, "intended", clock.now());
+    return true;
+  }
+
+  /** The hub was killed between deleting the App and its definition. */
+  async function finishDeletion(_input: DriveRolloutsDeps, stored: StoredApp): Promise<boolean> {
+    const { project, name } = stored.definition.metadata;
+    await state.definitions.write(appKey({ project, name }), (current) =>
+      current?.kind === "App" && current.uid === stored.uid && !current.deleted
+        ? { ...current, deleted: true, changes: current.changes + 1, changed: clock.now() }
+        : null,
+    );
+    return true;
+  }
+
+  function gitFacts(input: DriveRolloutsDeps, uid: AppUid): AdvanceFacts {
+    return {
+      newest: state.newestRelease(uid),
+      releases: state.releasesOf(uid),
+      rendered: input.renderingOf(uid).rendered,
+      hubEpoch: state.epoch,
+      now: clock.now(),
+    };
+  }
+
+  async function assign(
+    input: DriveRolloutsDeps,
+    uid: AppUid,
+    intent: Intent,
+    decisions: readonly Decision[],
+  ): Promise<boolean> {
+    const began = clock.now();
+    const releases = state.releasesOf(uid);
+    const payloadOf = (decision: Extract<Decision, { kind: "assign" }>): string => {
+      const { cluster, content } = decision;
+      const release = content.kind === "run" ? releases.get(content.release) : undefined;
+      const made = assignmentPayload({ hubId: input.hubId, cluster, app: intent.app, entry: decision, release });
+      if (made === null) throw new Error(`an assignment of ${uid} says nothing`);
+      return made.sha256;
+    };
+    const shards = state.shardsOf(uid);
+    const changed = assignShards({
+      app: uid,
+      term: intent.term,
+      shards,
+      decisions,
+      payloadOf,
+      now: clock.now(),
+    });
+    for (const shard of changed) {
+      const planned = shards.find((before) => before.shard === shard.shard) ?? null;
+      await state.assigned.write(shardKey(uid, shard.shard), (current) => {
+        // Another leader wrote it since it was planned from: nothing of this plan holds any more.
+        if (current !== planned) throw new AppError("conflict", `assigned ${uid} changed under the plan`);
+        return shard;
+      });
+    }
+    metrics.took("assign", clock.now() - began);
+    input.traces.mark(uid, "assigned", clock.now());
+    for (const decision of decisions) {
+      if (decision.kind !== "assign") continue;
+      const { cluster, generation, content, reason } = decision;
+      const release = content.kind === "run" ? content.release : null;
+      input.log.info({ app: formatApp(intent.app), cluster, generation, release, reason }, "cluster assigned");
+    }
+    return true;
+  }
+
+  function gather(input: DriveRolloutsDeps, uid: AppUid, intent: Intent, stored: StoredApp | null): RolloutFacts {
+    const observed = state.observedOf(uid);
+    const assigned = state.entriesOf(uid);
+    const fleet = new Map<ClusterId, FleetMember>();
+    const placed = new Set<ClusterId>();
+    for (const record of state.clusters.values()) {
+      const isPlaced = stored !== null && record.revoked === null && selects(stored.definition.spec.clusters, record);
+      if (isPlaced) placed.add(record.id);
+      if (!isPlaced && !assigned.has(record.id)) continue;
+      fleet.set(record.id, {
+        id: record.id,
+        isConnected: input.isConnected(record.id),
+        isRevoked: record.revoked !== null,
+        observed: observed.get(record.id) ?? null,
+      });
+    }
+    return {
+      intent,
+      releases: state.releasesOf(uid),
+      placed,
+      onUnplaced: stored?.definition.spec.onUnplaced.action ?? intent.deletion?.action ?? "keep",
+      assigned,
+      fleet,
+      now: clock.now(),
+    };
+  }
+}
+
+/** A change that comes from outside the intent (labels, the selector) still goes through it. */
+const raise = (intent: Intent, detail: string, now: number): Intent =>
+  steer(
+    { ...intent, stages: [stageOf(intent)] },
+    { before: intent, now, audit: { actor: HUB_ACTOR, action: "AppReplanned", detail } },
+  );

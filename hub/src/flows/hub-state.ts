@@ -1,0 +1,267 @@
+import type { AppName, AppUid, ClusterId } from "@muster/shared/model/ids.ts";
+import type { Epoch } from "@muster/shared/model/mark.ts";
+import type { ClusterRecord } from "../core/cluster-record.ts";
+import { type AssignedEntry, type AssignedShard, assignedShards, shardKey } from "../core/documents/assigned.ts";
+import type { AuditEntry } from "../core/documents/audit-entry.ts";
+import { clusters } from "../core/documents/cluster.ts";
+import {
+  appKey,
+  definitions,
+  type StoredApp,
+  type StoredDefinition,
+  type StoredSource,
+  sourceKey,
+  sourceOf,
+} from "../core/documents/definition.ts";
+import { HUB_EPOCH_KEY, type HubEpoch, hubEpochs } from "../core/documents/hub-epoch.ts";
+import { type Intent, intents } from "../core/documents/intent.ts";
+import { type ObservedEntry, type ObservedShard, observedShards } from "../core/documents/observed.ts";
+import { type Operation, operations } from "../core/documents/operation.ts";
+import { type Presence, presences } from "../core/documents/presence.ts";
+import { type Release, releases } from "../core/documents/release.ts";
+import { type SourceStatus, sourceStatuses } from "../core/documents/source-status.ts";
+import type { Documents } from "../ports/store.ts";
+import type { AuditDrain } from "./drain-audit.ts";
+import { Mirror } from "./mirror.ts";
+
+/** Every document the flows work with, mirrored in memory, and the indexes over them. */
+export class HubState {
+  readonly definitions: Mirror<StoredDefinition>;
+  readonly sourceStatuses: Mirror<SourceStatus>;
+  readonly intents: Mirror<Intent>;
+  readonly releases: Mirror<Release>;
+  readonly assigned: Mirror<AssignedShard>;
+  readonly observed: Mirror<ObservedShard>;
+  readonly clusters: Mirror<ClusterRecord>;
+  readonly operations: Mirror<Operation>;
+  readonly epochs: Mirror<HubEpoch>;
+  readonly presence: Mirror<Presence>;
+
+  readonly #entriesOfApp = new Map<AppUid, Map<ClusterId, AssignedEntry>>();
+  readonly #entriesOfCluster = new Map<ClusterId, Map<AppUid, AssignedEntry>>();
+  readonly #shardOf = new Map<AppUid, Map<ClusterId, number>>();
+  readonly #observedOfApp = new Map<AppUid, Map<ClusterId, ObservedEntry>>();
+  readonly #releasesOfApp = new Map<AppUid, Map<number, Release>>();
+  readonly #appsOfSource = new Map<string, Set<string>>();
+  readonly #appKeyOfUid = new Map<AppUid, string>();
+  readonly #changeWaiters = new Set<() => void>();
+
+  constructor(documents: Documents, audit: AuditDrain) {
+    const isDrained = (id: string): boolean => audit.isDrained(id);
+    this.definitions = new Mirror(documents, definitions, isDrained);
+    this.sourceStatuses = new Mirror(documents, sourceStatuses);
+    this.intents = new Mirror(documents, intents, isDrained);
+    this.releases = new Mirror(documents, releases);
+    this.assigned = new Mirror(documents, assignedShards);
+    this.observed = new Mirror(documents, observedShards);
+    this.clusters = new Mirror(documents, clusters, isDrained);
+    this.operations = new Mirror(documents, operations, isDrained);
+    this.epochs = new Mirror(documents, hubEpochs, isDrained);
+    this.presence = new Mirror(documents, presences);
+
+    this.definitions.onChange((key, value, before) => this.#indexDefinition(key, value, before));
+    this.assigned.onChange((_key, value, before) => this.#indexAssigned(value, before));
+    this.observed.onChange((_key, value, before) => this.#indexObserved(value, before));
+    this.releases.onChange((_key, value, before) => this.#indexRelease(value, before));
+    for (const audited of [this.definitions, this.intents, this.clusters, this.operations, this.epochs]) {
+      (audited as unknown as Mirror<{ audit: AuditEntry[] }>).onChange((_key, value, before) => {
+        audit.notice(value?.audit);
+        const kept = new Set(value?.audit.map((entry) => entry.id));
+        audit.forget((before?.audit ?? []).map((entry) => entry.id).filter((id) => !kept.has(id)));
+      });
+    }
+    for (const shown of this.#all()) (shown as unknown as Mirror<object>).onChange(() => this.notifyChange());
+  }
+
+  /** Resolves when all is read. `ended` rejects when the store no longer tells of changes. */
+  async open(signal: AbortSignal): Promise<{ ended: Promise<unknown> }> {
+    // Releases first: an assigned entry is of no use without the Release it names.
+    const opened = [await this.releases.open(signal)];
+    for (const mirror of this.#all()) if (mirror !== (this.releases as unknown)) opened.push(await mirror.open(signal));
+    return { ended: Promise.all(opened.map(({ ended }) => ended)) };
+  }
+
+  #all(): Mirror<never>[] {
+    return [
+      this.releases,
+      this.epochs,
+      this.definitions,
+      this.sourceStatuses,
+      this.clusters,
+      this.presence,
+      this.operations,
+      this.intents,
+      this.assigned,
+      this.observed,
+    ] as unknown as Mirror<never>[];
+  }
+
+  /** The hub's present epoch. Set before anything else runs. */
+  get epoch(): Epoch {
+    const found = this.epochs.get(HUB_EPOCH_KEY);
+    if (found === null) throw new Error("the hub's epoch is not known yet");
+    return found.epoch;
+  }
+
+  app(name: AppName): StoredApp | null {
+    const found = this.definitions.get(appKey(name));
+    return found?.kind === "App" && !found.deleted ? found : null;
+  }
+
+  appByUid(uid: AppUid): StoredApp | null {
+    const found = this.definitions.get(this.#appKeyOfUid.get(uid) ?? "");
+    return found?.kind === "App" && found.uid === uid && !found.deleted ? found : null;
+  }
+
+  source(name: AppName): StoredSource | null {
+    const found = this.definitions.get(sourceKey(name));
+    return found?.kind === "Source" && !found.deleted ? found : null;
+  }
+
+  *apps(): Generator<StoredApp> {
+    for (const found of this.definitions.values()) if (found.kind === "App" && !found.deleted) yield found;
+  }
+
+  *sources(): Generator<StoredSource> {
+    for (const found of this.definitions.values()) if (found.kind === "Source" && !found.deleted) yield found;
+  }
+
+  *appsOf(source: AppName): Generator<StoredApp> {
+    for (const key of this.#appsOfSource.get(sourceKey(source)) ?? []) {
+      const found = this.definitions.get(key);
+      if (found?.kind === "App") yield found;
+    }
+  }
+
+  entriesOf(app: AppUid): ReadonlyMap<ClusterId, AssignedEntry> {
+    return this.#entriesOfApp.get(app) ?? new Map();
+  }
+
+  entriesIn(cluster: ClusterId): ReadonlyMap<AppUid, AssignedEntry> {
+    return this.#entriesOfCluster.get(cluster) ?? new Map();
+  }
+
+  /** The shard that holds a cluster's entry for an App; `observed` follows it. */
+  shardOf(app: AppUid, cluster: ClusterId): number | null {
+    return this.#shardOf.get(app)?.get(cluster) ?? null;
+  }
+
+  shardsOf(app: AppUid): AssignedShard[] {
+    const numbers = new Set(this.#shardOf.get(app)?.values() ?? []);
+    return [...numbers].sort((a, b) => a - b).flatMap((shard) => this.assigned.get(shardKey(app, shard)) ?? []);
+  }
+
+  observedOf(app: AppUid): ReadonlyMap<ClusterId, ObservedEntry> {
+    return this.#observedOfApp.get(app) ?? new Map();
+  }
+
+  releasesOf(app: AppUid): ReadonlyMap<number, Release> {
+    return this.#releasesOfApp.get(app) ?? new Map();
+  }
+
+  newestRelease(app: AppUid): Release | null {
+    let newest: Release | null = null;
+    for (const release of this.releasesOf(app).values()) {
+      if (newest === null || release.number > newest.number) newest = release;
+    }
+    return newest;
+  }
+
+  clusterByName(name: string): ClusterRecord | null {
+    for (const record of this.clusters.values()) if (record.name === name) return record;
+    return null;
+  }
+
+  /** Something that people are shown has changed. */
+  notifyChange(): void {
+    if (this.#changeWaiters.size === 0) return;
+    const waiters = [...this.#changeWaiters];
+    this.#changeWaiters.clear();
+    for (const resolve of waiters) resolve();
+  }
+
+  /** Resolves at the next change, or when `signal` aborts. */
+  nextChange(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        this.#changeWaiters.delete(finish);
+        signal.removeEventListener("abort", finish);
+        resolve();
+      };
+      if (signal.aborted) return finish();
+      this.#changeWaiters.add(finish);
+      signal.addEventListener("abort", finish, { once: true });
+    });
+  }
+
+  #indexDefinition(key: string, value: StoredDefinition | null, before: StoredDefinition | null): void {
+    if (before?.kind === "App") {
+      dropFrom(this.#appsOfSource, sourceKey(sourceOf(before)), key);
+      this.#appKeyOfUid.delete(before.uid);
+    }
+    if (value?.kind === "App" && !value.deleted) {
+      const source = sourceKey(sourceOf(value));
+      const apps = this.#appsOfSource.get(source) ?? new Set();
+      this.#appsOfSource.set(source, apps.add(key));
+      this.#appKeyOfUid.set(value.uid, key);
+    }
+  }
+
+  #indexAssigned(value: AssignedShard | null, before: AssignedShard | null): void {
+    const app = (value ?? before)?.app as AppUid;
+    const ofApp = setDefault(this.#entriesOfApp, app, () => new Map());
+    const shards = setDefault(this.#shardOf, app, () => new Map());
+    for (const cluster of Object.keys(before?.clusters ?? {}) as ClusterId[]) {
+      if (value?.clusters[cluster] !== undefined) continue;
+      ofApp.delete(cluster);
+      shards.delete(cluster);
+      this.#entriesOfCluster.get(cluster)?.delete(app);
+    }
+    for (const [cluster, entry] of Object.entries(value?.clusters ?? {}) as [ClusterId, AssignedEntry][]) {
+      ofApp.set(cluster, entry);
+      shards.set(cluster, value?.shard ?? 0);
+      setDefault(this.#entriesOfCluster, cluster, () => new Map()).set(app, entry);
+    }
+    if (ofApp.size === 0) {
+      this.#entriesOfApp.delete(app);
+      this.#shardOf.delete(app);
+    }
+  }
+
+  #indexObserved(value: ObservedShard | null, before: ObservedShard | null): void {
+    const app = (value ?? before)?.app as AppUid;
+    const ofApp = setDefault(this.#observedOfApp, app, () => new Map());
+    for (const cluster of Object.keys(before?.clusters ?? {}) as ClusterId[]) {
+      if (value?.clusters[cluster] === undefined) ofApp.delete(cluster);
+    }
+    for (const [cluster, entry] of Object.entries(value?.clusters ?? {}) as [ClusterId, ObservedEntry][]) {
+      ofApp.set(cluster, entry);
+    }
+    if (ofApp.size === 0) this.#observedOfApp.delete(app);
+  }
+
+  #indexRelease(value: Release | null, before: Release | null): void {
+    if (value !== null) {
+      setDefault(this.#releasesOfApp, value.app, () => new Map()).set(value.number, value);
+      return;
+    }
+    if (before === null) return;
+    const ofApp = this.#releasesOfApp.get(before.app);
+    ofApp?.delete(before.number);
+    if (ofApp?.size === 0) this.#releasesOfApp.delete(before.app);
+  }
+}
+
+function setDefault<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+function dropFrom(index: Map<string, Set<string>>, key: string, member: string): void {
+  const members = index.get(key);
+  members?.delete(member);
+  if (members?.size === 0) index.delete(key);
+}

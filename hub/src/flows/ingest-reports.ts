@@ -1,0 +1,174 @@
+import type { Clock } from "@muster/shared/clock.ts";
+import { AppError, isAppError } from "@muster/shared/errors.ts";
+import type { Log } from "@muster/shared/log.ts";
+import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
+import type { Report } from "@muster/shared/model/report.ts";
+import { shardKey } from "../core/documents/assigned.ts";
+import { detailKey, type ObservedEntry, reportDetails } from "../core/documents/observed.ts";
+import { detailOf, summarizeReport } from "../core/fleet.ts";
+import type { HubMetrics } from "../ports/metrics.ts";
+import type { Documents, Json, Version } from "../ports/store.ts";
+import type { HubState } from "./hub-state.ts";
+import type { Traces } from "./trace.ts";
+
+/** Reports that wait to be stored, the newest of each cluster and App; beyond it agents are asked to wait. */
+const WAITING_MAX = 20_000;
+const VERSIONS_MAX = 20_000;
+/** Documents written at once. */
+const WRITES_MAX = 16;
+
+export interface IngestReports {
+  /** Resolves when the reports are stored. @throws AppError "unavailable" when too many wait already. */
+  report(cluster: ClusterId, clusterName: string, reports: readonly Report[]): Promise<void>;
+  /** Notes what an agent holds that the hub does not remember; null: that it is no longer so. */
+  noteAhead(cluster: ClusterId, app: AppUid, ahead: ObservedEntry["ahead"]): Promise<void>;
+}
+
+interface Waiting {
+  readonly cluster: ClusterId;
+  readonly report: Report;
+}
+
+/**
+ * Report → fleet state. Whatever came in while the last group was being written is the next group: one write for each
+ * shard touched, not durable (an agent reports again), and one for each report's details.
+ */
+export function ingestReports(deps: {
+  state: HubState;
+  documents: Documents;
+  traces: Traces;
+  clock: Clock;
+  metrics: HubMetrics;
+  log: Log;
+}): IngestReports {
+  const { state, documents, traces, clock, metrics, log } = deps;
+  let waiting = new Map<string, Waiting>();
+  let stored: Promise<void> | null = null;
+  const versions = new Map<string, Version>();
+
+  function nextGroup(): Promise<void> {
+    // One group is written at a time; everybody who comes meanwhile shares the next.
+    const running = stored ?? Promise.resolve();
+    const group = running.then(takeGroup, takeGroup);
+    stored = group;
+    return group;
+  }
+
+  async function takeGroup(): Promise<void> {
+    const taken = waiting;
+    waiting = new Map();
+    if (taken.size === 0) return;
+    try {
+      await writeGroup([...taken.values()]);
+    } catch (error) {
+      // Back behind what came meanwhile: whoever still waits for one of these waits for the next group.
+      waiting = new Map([...taken, ...waiting]);
+      throw error;
+    }
+  }
+
+  async function writeGroup(group: readonly Waiting[]): Promise<void> {
+    const began = clock.now();
+    const shards = new Map<string, { app: AppUid; shard: number; items: Waiting[] }>();
+    for (const item of group) {
+      const { uid } = item.report.app;
+      const shard = state.shardOf(uid, item.cluster) ?? 0;
+      const key = shardKey(uid, shard);
+      const found = shards.get(key) ?? { app: uid, shard, items: [] };
+      found.items.push(item);
+      shards.set(key, found);
+    }
+    // Details first: who sees the summary finds the details that belong to it.
+    await eachOf(group, writeDetail);
+    await eachOf([...shards], async ([key, { app, shard, items }]) => {
+      await state.observed.write(
+        key,
+        (current) => {
+          const clusters = { ...(current?.clusters ?? {}) };
+          for (const { cluster, report } of items) clusters[cluster] = summarizeReport(report, clusters[cluster]);
+          return { app, shard, clusters };
+        },
+        { durable: false },
+      );
+    });
+    metrics.count("reports", group.length);
+    metrics.took("ingest", clock.now() - began);
+  }
+
+  async function writeDetail({ cluster, report }: Waiting): Promise<void> {
+    const key = detailKey(cluster, report.app.uid);
+    const at = { collection: reportDetails.collection, key };
+    const value = detailOf(report) as unknown as Json;
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      try {
+        const version = await documents.put(at, value, { ifVersion: versions.get(key) ?? null, durable: false });
+        versions.set(key, version);
+        const [oldest] = versions.keys();
+        if (versions.size > VERSIONS_MAX && oldest !== undefined) versions.delete(oldest);
+        return;
+      } catch (error) {
+        if (!isAppError(error, "conflict")) throw error;
+        const current = await documents.get(at);
+        if (current === null) versions.delete(key);
+        else versions.set(key, current.version);
+      }
+    }
+  }
+
+  return {
+    async report(cluster, clusterName, reports) {
+      if (waiting.size + reports.length > WAITING_MAX) {
+        throw new AppError("unavailable", "too many reports wait to be stored; report again");
+      }
+      let accepted = 0;
+      for (const report of reports) {
+        const { uid } = report.app;
+        // Only of what this cluster was assigned: a report can neither name another cluster nor make up an App.
+        if (state.shardOf(uid, cluster) === null) {
+          metrics.count("reports-unknown");
+          log.debug({ cluster, app: uid, generation: report.generation }, "report of an App this hub does not know");
+          continue;
+        }
+        trace(clusterName, cluster, report);
+        const key = `${cluster} ${uid}`;
+        waiting.delete(key);
+        waiting.set(key, { cluster, report });
+        accepted += 1;
+      }
+      if (accepted > 0) await nextGroup();
+    },
+
+    async noteAhead(cluster, app, ahead) {
+      // An App of which nothing is known here cannot be Ahead of anything that is shown.
+      if (state.intents.get(app) === null) return;
+      const shard = state.shardOf(app, cluster) ?? 0;
+      await state.observed.write(
+        shardKey(app, shard),
+        (current) => {
+          const before = current?.clusters[cluster];
+          const isSame =
+            before?.ahead?.generation === ahead?.generation && before?.ahead?.epoch.number === ahead?.epoch.number;
+          if (isSame) return null;
+          const entry: ObservedEntry = { report: before?.report ?? null, ahead };
+          return { app, shard, clusters: { ...(current?.clusters ?? {}), [cluster]: entry } };
+        },
+        { durable: false },
+      );
+    },
+  };
+
+  function trace(clusterName: string, cluster: ClusterId, report: Report): void {
+    const entry = state.entriesIn(cluster).get(report.app.uid);
+    if (entry?.content.kind !== "run" || entry.generation !== report.generation || report.phase !== "Applied") return;
+    const { uid } = report.app;
+    const { release } = entry.content;
+    traces.cluster(uid, release, clusterName, "applied", clock.now());
+    if (report.health === "Healthy") traces.cluster(uid, release, clusterName, "healthy", clock.now());
+  }
+}
+
+async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  for (let from = 0; from < items.length; from += WRITES_MAX) {
+    await Promise.all(items.slice(from, from + WRITES_MAX).map(work));
+  }
+}

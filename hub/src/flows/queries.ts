@@ -1,0 +1,114 @@
+import { AppError, assertNever } from "@muster/shared/errors.ts";
+import { API_VERSION, type Definition } from "@muster/shared/model/definitions.ts";
+import { type AppName, formatApp } from "@muster/shared/model/ids.ts";
+import { nameOf } from "../core/documents/definition.ts";
+import { detailKey, reportDetail, reportDetails } from "../core/documents/observed.ts";
+import { explain } from "../core/explain.ts";
+import { detailApp, summarizeApp, viewPlacement, viewRelease } from "../core/summarize-app.ts";
+import type { ClusterView, TraceView } from "../core/views.ts";
+import type { HubQueries } from "../ports/hub-commands.ts";
+import type { Documents } from "../ports/store.ts";
+import type { HubState } from "./hub-state.ts";
+import type { Traces } from "./trace.ts";
+import type { Views } from "./views.ts";
+
+/** What the hub shows, from memory; only the details of one placement are read from the store. */
+export function createQueries(deps: {
+  state: HubState;
+  views: Views;
+  documents: Documents;
+  traces: Traces;
+  hub: { id: string; version: string; started: number };
+  readiness: () => { ready: boolean; waitingFor: readonly string[] };
+}): HubQueries {
+  const { state, views, documents, traces } = deps;
+
+  const clusters = (): ClusterView[] =>
+    [...state.clusters.values()]
+      .filter((record) => record.revoked === null)
+      .map((record) => views.cluster(record))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const sources = () =>
+    [...state.sources()].map((source) => views.source(source)).sort((a, b) => (formatApp(a) < formatApp(b) ? -1 : 1));
+  const apps = () => views.allFacts().map(summarizeApp);
+
+  return {
+    async status() {
+      const { id, version, started } = deps.hub;
+      const hub = { id, version, epoch: state.epoch.number, started: new Date(started).toISOString() };
+      return { hub, clusters: clusters(), sources: sources(), apps: apps() };
+    },
+    clusters: async () => clusters(),
+    async cluster(name) {
+      const record = state.clusterByName(name);
+      if (record !== null) return views.cluster(record);
+      throw new AppError("not-found", `There is no cluster ${name}.`, {
+        fix: "See what there is: muster cluster list",
+      });
+    },
+    sources: async () => sources(),
+    async source(name) {
+      const source = state.source(name);
+      if (source !== null) return views.source(source);
+      throw new AppError("not-found", `There is no Source ${formatApp(name)}.`);
+    },
+    apps: async () => apps(),
+    app: async (name) => detailApp(views.facts(name)),
+
+    async placement(name, clusterName) {
+      const facts = views.facts(name);
+      const placement = facts.placements.find(({ cluster }) => cluster.name === clusterName);
+      const uid = facts.stored?.uid ?? facts.intent?.app.uid;
+      if (placement === undefined || uid === undefined) {
+        throw new AppError("not-found", `${formatApp(name)} is not on ${clusterName}.`, {
+          fix: `See why: muster why ${formatApp(name)} --cluster ${clusterName}`,
+        });
+      }
+      const key = detailKey(placement.cluster.id, uid);
+      const stored = await documents.get({ collection: reportDetails.collection, key });
+      const detail = stored === null ? null : reportDetail.parse(stored.value);
+      const { objects = [], drift = [], problems = [] } = detail ?? {};
+      return { ...viewPlacement(placement), objects, drift, problems };
+    },
+
+    async releases(name) {
+      return [...views.facts(name).releases.values()].sort((a, b) => b.number - a.number).map(viewRelease);
+    },
+
+    async why(name, cluster) {
+      if (cluster !== null && state.clusterByName(cluster) === null) {
+        throw new AppError("not-found", `There is no cluster ${cluster}.`, { fix: "See: muster cluster list" });
+      }
+      return explain(views.facts(name), cluster);
+    },
+
+    async trace(name: AppName): Promise<readonly TraceView[]> {
+      const { stored, intent } = views.facts(name);
+      const uid = stored?.uid ?? intent?.app.uid;
+      return uid === undefined ? [] : traces.of(uid).map((trace) => structuredClone(trace));
+    },
+
+    definitions: async (kind) => definitionsOf(state, kind),
+    changed: (signal) => state.nextChange(signal),
+    isReady: deps.readiness,
+  };
+}
+
+function definitionsOf(state: HubState, kind: Definition["kind"]): Definition[] {
+  switch (kind) {
+    case "App":
+      return [...state.apps()].sort(byName).map((stored) => stored.definition);
+    case "Source":
+      return [...state.sources()].sort(byName).map((stored) => stored.definition);
+    case "Cluster":
+      return [...state.clusters.values()]
+        .filter((record) => record.revoked === null)
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+        .map(({ name, labels }) => ({ apiVersion: API_VERSION, kind: "Cluster", metadata: { name, labels } }));
+    default:
+      return assertNever(kind);
+  }
+}
+
+const byName = (a: Parameters<typeof nameOf>[0], b: Parameters<typeof nameOf>[0]): number =>
+  formatApp(nameOf(a)) < formatApp(nameOf(b)) ? -1 : 1;

@@ -1,0 +1,168 @@
+import type { Clock } from "@muster/shared/clock.ts";
+import type { Log } from "@muster/shared/log.ts";
+import type { AppUid, ClusterId, Digest } from "@muster/shared/model/ids.ts";
+import { shardKey } from "../core/documents/assigned.ts";
+import { reportDetails } from "../core/documents/observed.ts";
+import { releaseKey } from "../core/documents/release.ts";
+import { releasesToKeep } from "../core/plan-retention.ts";
+import type { ClusterIdentities } from "../ports/enrolment.ts";
+import type { Store } from "../ports/store.ts";
+import type { AuditDrain } from "./drain-audit.ts";
+import type { HubState } from "./hub-state.ts";
+import type { RenderReleases } from "./render-releases.ts";
+
+const EVERY_MS = 10 * 60_000;
+/** A bundle younger than this may belong to a Release that is just being written. */
+const BUNDLE_AGE_MS_MIN = 60 * 60_000;
+
+export interface Sweep {
+  /** One round; also run every ten minutes once started. */
+  run(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+  /** An App is deleted and every cluster confirmed: what is kept of it goes, its intent last. */
+  gone(app: AppUid): void;
+}
+
+/**
+ * Forgets what nothing needs any more: Releases and bundles beyond those that are assigned, pinned or among the last
+ * ten, reports of clusters and Apps that are gone, definitions and clusters that were deleted. Only documents and
+ * bundles of the hub: nothing here reaches a cluster.
+ */
+export function createSweep(deps: {
+  state: HubState;
+  store: Pick<Store, "documents" | "blobs">;
+  identities: Pick<ClusterIdentities, "forget">;
+  renders: Pick<RenderReleases, "isHeld" | "forget">;
+  audit: AuditDrain;
+  clock: Clock;
+  log: Log;
+}): Sweep {
+  const { state, store, identities, renders, audit, clock, log } = deps;
+  const stopping = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const turn = running.then(work);
+    running = turn.catch((error: unknown) => {
+      if (!stopping.signal.aborted) log.warn({ err: error }, "not everything was swept; it is tried again");
+    });
+    return turn;
+  };
+
+  async function forgetApp(uid: AppUid): Promise<void> {
+    const intent = state.intents.get(uid);
+    if (intent === null || intent.deletion === null) return;
+    await audit.flush();
+    for (const shard of state.shardsOf(uid)) await state.assigned.remove(shardKey(uid, shard.shard));
+    for (const [key, shard] of [...state.observed.entries()]) if (shard.app === uid) await state.observed.remove(key);
+    for (const number of [...state.releasesOf(uid).keys()]) await state.releases.remove(releaseKey(uid, number));
+    await state.intents.remove(uid, (current) => current.deletion !== null);
+    renders.forget(uid);
+    log.info({ app: uid }, "deleted app is gone from every cluster");
+  }
+
+  async function sweepReleases(): Promise<void> {
+    const apps = new Set([...state.releases.values()].map((release) => release.app));
+    for (const uid of apps) {
+      const intent = state.intents.get(uid);
+      if (intent === null && state.appByUid(uid) !== null) continue;
+      const numbers = [...state.releasesOf(uid).keys()];
+      const keep = intent === null ? new Set<number>() : releasesToKeep(numbers, intent, state.entriesOf(uid).values());
+      for (const number of numbers) if (!keep.has(number)) await state.releases.remove(releaseKey(uid, number));
+    }
+  }
+
+  async function sweepBundles(): Promise<void> {
+    const young = clock.now() - BUNDLE_AGE_MS_MIN;
+    for await (const blob of store.blobs.list()) {
+      if (stopping.signal.aborted) return;
+      // Judged one by one, at the last moment: a Release may have been made since the round began.
+      const isNeeded = [...state.releases.values()].some((release) => release.bundle.digest === blob.name);
+      if (isNeeded || blob.storedAt > young || renders.isHeld(blob.name as Digest)) continue;
+      await store.blobs.delete(blob.name);
+      log.debug({ digest: blob.name, bytes: blob.bytes }, "bundle swept");
+    }
+  }
+
+  async function sweepClusters(): Promise<void> {
+    for (const record of [...state.clusters.values()]) {
+      if (record.revoked === null) continue;
+      await audit.flush();
+      // The entries are in the journal: written without them, the record may go.
+      await state.clusters.write(record.id, (current) =>
+        current?.revoked && current.audit.length > 0 ? { ...current } : null,
+      );
+      await identities.forget(record.id);
+    }
+    const isKnown = (id: string): boolean => state.clusters.get(id) !== null;
+    for (const [key, shard] of [...state.assigned.entries()]) {
+      if (Object.keys(shard.clusters).every(isKnown)) continue;
+      await state.assigned.write(
+        key,
+        (current) => current && { ...current, clusters: only(current.clusters, isKnown) },
+      );
+    }
+    for (const [key, shard] of [...state.observed.entries()]) {
+      if (Object.keys(shard.clusters).every(isKnown)) continue;
+      await state.observed.write(
+        key,
+        (current) => current && { ...current, clusters: only(current.clusters, isKnown) },
+      );
+    }
+    for (const [key] of [...state.presence.entries()]) if (!isKnown(key)) await state.presence.remove(key);
+  }
+
+  async function sweepDetails(): Promise<void> {
+    const { collection } = reportDetails;
+    for (const document of await store.documents.list(collection)) {
+      const [cluster, app] = document.key.split("/") as [ClusterId, AppUid];
+      if (state.clusters.get(cluster) !== null && state.intents.get(app) !== null) continue;
+      await store.documents.delete({ collection, key: document.key }, { ifVersion: document.version }).catch(() => {});
+    }
+  }
+
+  async function sweepDefinitions(): Promise<void> {
+    await audit.flush();
+    for (const [key, stored] of [...state.definitions.entries()]) {
+      if (!stored.deleted || stored.audit.some((entry) => !audit.isDrained(entry.id))) continue;
+      await state.definitions.remove(key, (current) => current.deleted && current.uid === stored.uid);
+    }
+    for (const [key] of [...state.sourceStatuses.entries()]) {
+      const [project = "", name = ""] = key.split("/");
+      if (state.source({ project, name }) === null) await state.sourceStatuses.remove(key);
+    }
+  }
+
+  const run = (): Promise<void> =>
+    inTurn(async () => {
+      await sweepDefinitions();
+      await sweepClusters();
+      await sweepReleases();
+      await sweepDetails();
+      await sweepBundles();
+    });
+
+  return {
+    run,
+    start() {
+      const rounds = async (): Promise<void> => {
+        while (!stopping.signal.aborted) {
+          await clock.sleep(EVERY_MS, stopping.signal);
+          await run().catch(() => {});
+        }
+      };
+      rounds().catch(() => {});
+    },
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+    gone(app) {
+      inTurn(() => forgetApp(app)).catch(() => {});
+    },
+  };
+}
+
+const only = <T>(record: Record<string, T>, isKept: (key: string) => boolean): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).filter(([key]) => isKept(key)));

@@ -1,0 +1,168 @@
+import { AppError } from "@muster/shared/errors.ts";
+import { type AppName, type AppUid, formatApp } from "@muster/shared/model/ids.ts";
+import type { AppFacts, PlacementFacts } from "../core/app-facts.ts";
+import type { ClusterRecord } from "../core/cluster-record.ts";
+import { nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
+import type { Intent } from "../core/documents/intent.ts";
+import { isAhead, placementState } from "../core/fleet.ts";
+import { selects } from "../core/placement.ts";
+import { summarizeApp } from "../core/summarize-app.ts";
+import type { AppView, ClusterView, SourceView } from "../core/views.ts";
+import type { HubState } from "./hub-state.ts";
+import type { Rendering } from "./render-releases.ts";
+import type { Sessions } from "./sessions.ts";
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** Gathers what there is to show from the state in memory. Nothing here reads a disk. */
+export interface Views {
+  /** @throws AppError "not-found". */
+  facts(name: AppName): AppFacts;
+  /** Of every App: those defined, and those deleted that are not yet gone from every cluster. */
+  allFacts(): AppFacts[];
+  app(name: AppName): AppView;
+  cluster(record: ClusterRecord): ClusterView;
+  source(source: StoredSource): SourceView;
+}
+
+export function createViews(deps: {
+  state: HubState;
+  sessions: Sessions;
+  renderingOf: (app: AppUid) => Rendering;
+}): Views {
+  const { state, sessions } = deps;
+
+  function stateOf(record: ClusterRecord): ClusterView["state"] {
+    if (record.revoked !== null) return "Revoked";
+    if (sessions.isConnected(record.id)) return "Connected";
+    return record.identity === null ? "Registered" : "Disconnected";
+  }
+
+  function factsOf(name: AppName, stored: StoredApp | null, intent: Intent | null): AppFacts {
+    const uid = stored?.uid ?? (intent?.app.uid as AppUid);
+    const sourceName = stored === null ? null : sourceOf(stored);
+    return {
+      name,
+      stored,
+      intent,
+      releases: state.releasesOf(uid),
+      newest: state.newestRelease(uid),
+      source: sourceName === null ? null : state.sourceStatuses.get(`${sourceName.project}/${sourceName.name}`),
+      isSourceThere: sourceName !== null && state.source(sourceName) !== null,
+      renderProblems: deps.renderingOf(uid).problems,
+      placements: placementsOf(uid, stored),
+    };
+  }
+
+  function placementsOf(uid: AppUid, stored: StoredApp | null): PlacementFacts[] {
+    const entries = state.entriesOf(uid);
+    const observed = state.observedOf(uid);
+    const placements: PlacementFacts[] = [];
+    for (const record of state.clusters.values()) {
+      if (record.revoked !== null) continue;
+      const isPlaced = stored !== null && selects(stored.definition.spec.clusters, record);
+      const entry = entries.get(record.id) ?? null;
+      if (!isPlaced && entry === null && !observed.has(record.id)) continue;
+      placements.push({
+        cluster: { id: record.id, name: record.name, state: stateOf(record) },
+        isPlaced,
+        entry,
+        observed: observed.get(record.id) ?? null,
+      });
+    }
+    return placements.sort((a, b) => (a.cluster.name < b.cluster.name ? -1 : 1));
+  }
+
+  /** Deleted Apps whose tombstones are under way, and that have no successor of the same name. */
+  function* deleting(): Generator<Intent> {
+    for (const intent of state.intents.values()) {
+      if (intent.deletion !== null && state.app(intent.app) === null) yield intent;
+    }
+  }
+
+  function facts(name: AppName): AppFacts {
+    const stored = state.app(name);
+    if (stored !== null) return factsOf(name, stored, state.intents.get(stored.uid));
+    for (const intent of deleting()) {
+      if (intent.app.project === name.project && intent.app.name === name.name) return factsOf(name, null, intent);
+    }
+    throw new AppError("not-found", `There is no App ${formatApp(name)}.`, { fix: "See what there is: muster status" });
+  }
+
+  function allFacts(): AppFacts[] {
+    const defined = [...state.apps()].map((stored) => factsOf(nameOf(stored), stored, state.intents.get(stored.uid)));
+    const leaving = [...deleting()].map((intent) =>
+      factsOf({ project: intent.app.project, name: intent.app.name }, null, intent),
+    );
+    return [...defined, ...leaving].sort((a, b) => (formatApp(a.name) < formatApp(b.name) ? -1 : 1));
+  }
+
+  return {
+    facts,
+    allFacts,
+    app: (name) => summarizeApp(facts(name)),
+
+    cluster(record) {
+      const open = sessions.shown(record.id);
+      const presence = state.presence.get(record.id);
+      const lastSeen = open?.lastSeen ?? presence?.lastSeen ?? null;
+      return {
+        name: record.name,
+        id: record.id,
+        labels: record.labels,
+        state: stateOf(record),
+        agentVersion: open?.agentVersion ?? presence?.agentVersion ?? null,
+        kubernetesVersion: open?.kubernetesVersion ?? presence?.kubernetesVersion ?? null,
+        lastSeen: lastSeen === null ? null : iso(lastSeen),
+        certificateExpires: record.identity === null ? null : iso(record.identity.notAfter),
+        clockSkewMs: null,
+        registered: iso(record.registered),
+        apps: countApps(state, record),
+      };
+    },
+
+    source(source) {
+      const { project, name } = nameOf(source);
+      const { url, ref } = source.definition.spec.git;
+      const stored = state.sourceStatuses.get(`${project}/${name}`);
+      // Of another address or branch: it says nothing of this one.
+      const status = stored?.url === url && stored.branch === ref.branch ? stored : null;
+      const isFailing = status?.problems.some((problem) => problem.code !== "HistoryRewritten") ?? false;
+      const { revision = null } = status ?? {};
+      return {
+        project,
+        name,
+        url,
+        branch: ref.branch,
+        state: isFailing ? "Failing" : revision === null ? "Pending" : "Ready",
+        revision:
+          revision === null
+            ? null
+            : {
+                commit: revision.commit,
+                subject: revision.subject,
+                author: revision.author,
+                committedAt: iso(revision.committedAt),
+                seen: iso(revision.seenAt),
+              },
+        lastChecked: status?.lastChecked == null ? null : iso(status.lastChecked),
+        problems: status?.problems ?? [],
+      };
+    },
+  };
+}
+
+function countApps(state: HubState, { id }: ClusterRecord): ClusterView["apps"] {
+  const counts = { total: 0, synced: 0, healthy: 0, failed: 0, ahead: 0 };
+  for (const [app, entry] of state.entriesIn(id)) {
+    const observed = state.observedOf(app).get(id) ?? null;
+    if (isAhead(entry, observed)) counts.ahead += 1;
+    if (entry.content.kind !== "run") continue;
+    counts.total += 1;
+    const placed = placementState(entry, observed);
+    if (placed === "Healthy") counts.healthy += 1;
+    if (placed === "Failed" || placed === "Refused" || placed === "Unhealthy") counts.failed += 1;
+    if (observed?.report?.sync === "Synced" && observed.report.generation === entry.generation) counts.synced += 1;
+  }
+  return counts;
+}
