@@ -53,8 +53,11 @@ export function createEngine(directory: string): Engine {
       return oid as CommitId;
     }
     const credentials = transport(repository);
-    const refs = await git
-      .listServerRefs({ http, url: repository.url, prefix: ref, protocolVersion: 2, ...credentials })
+    const list = () =>
+      git.listServerRefs({ http, url: repository.url, prefix: ref, protocolVersion: 2, ...credentials });
+    // A kept connection may have been closed by the server meanwhile; that says nothing about the server.
+    const refs = await list()
+      .catch((error) => (isReset(error) ? list() : Promise.reject(error)))
       .catch((error) => Promise.reject(translate(repository, error)));
     const head = refs.find((candidate) => candidate.ref === ref)?.oid as CommitId | undefined;
     if (head === undefined) throw failures.noBranch(repository);
@@ -62,6 +65,8 @@ export function createEngine(directory: string): Engine {
 
     await mkdir(gitdir, { recursive: true });
     await git.init({ fs, gitdir, bare: true });
+    // It wants a remote with a refspec; the address itself is given at each fetch, and kept nowhere.
+    await git.addRemote({ fs, gitdir, remote: "origin", url: "https://mirror.invalid", force: true });
     const cache = cacheOf(gitdir);
     await git
       .fetch({
@@ -190,6 +195,8 @@ function transport(repository: GitRepository) {
     onAuthFailure: () => ({ cancel: true }),
   };
 }
+
+const isReset = (error: unknown): boolean => (error as { code?: string }).code === "ECONNRESET";
 
 function modeOf(mode: string): TreeFile["mode"] {
   switch (mode) {
