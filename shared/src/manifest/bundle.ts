@@ -49,6 +49,8 @@ export function sealBundle(lines: readonly BundleLine[]): EncodedBundle {
   }
   const canonical = Buffer.from(`${[BUNDLE_HEADER, ...ordered.map(({ json }) => json)].join("\n")}\n`);
   const compressed = zstdCompressSync(canonical, {
+    // Known in advance, the size lets zstd take memory for this bundle and not for the largest there could be.
+    pledgedSrcSize: canonical.length,
     params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
   });
   return { digest: digestOf(canonical), canonical, compressed, refs: ordered.map(({ ref }) => ref) };

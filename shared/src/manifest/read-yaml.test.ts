@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { dump } from "js-yaml";
 import { describe, expect, it } from "vitest";
 import { canonicalJson } from "./canonical.ts";
 import { readYaml } from "./read-yaml.ts";
@@ -209,5 +211,63 @@ describe("hints", () => {
     ["a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> other", "conflict"],
   ])("%j", (yaml, word) => {
     expect(readAll(yaml)[0]).toMatchObject({ kind: "broken", fix: expect.stringContaining(word) });
+  });
+});
+
+describe("anything that can be written", () => {
+  const value = fc
+    .jsonValue({ maxDepth: 4 })
+    // Whole numbers beyond 53 bits are refused, and minus zero has lost its sign in JSON.
+    .map((json) =>
+      JSON.parse(JSON.stringify(json), (_, found) => {
+        return typeof found === "number" && !Number.isSafeInteger(found) && Number.isInteger(found) ? 0.5 : found;
+      }),
+    );
+  const readOne = (text: string) => {
+    const [found, ...more] = readAll(text);
+    expect(more).toEqual([]);
+    return found?.kind === "document" ? found.value : found;
+  };
+
+  it("as JSON comes back", () => {
+    fc.assert(
+      fc.property(value, fc.constantFrom(undefined, 2, "\t"), (json, space) => {
+        expect(readOne(JSON.stringify({ json }, null, space))).toEqual({ json });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("by a YAML writer comes back", () => {
+    fc.assert(
+      fc.property(value, (json) => {
+        expect(readOne(dump({ json }, { noRefs: true }))).toEqual({ json });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is read or refused, and never thrown at the caller", () => {
+    const piece = fc.constantFrom(
+      ..."abc 01.:-#&*!|>%@{}[],?~'\"\\\t\n".split(""),
+      "\n  ",
+      "\n---\n",
+      ": ",
+      "- ",
+      "<<: ",
+      "&a ",
+      "*a",
+      "\n...\n",
+      "kind: List\nitems:\n",
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
+        for (const found of readAll(pieces.join(""))) {
+          if (found.kind === "broken") expect(found.line).toBeGreaterThan(0);
+          else if (found.value !== null) expect(found.lineOf(found.value)).toBeGreaterThan(0);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });

@@ -46,7 +46,7 @@ export function createPlainRenderer(options: PlainRendererOptions): Renderer {
         name: "render",
         env: {},
         execArgv: [],
-        resourceLimits: { maxOldGenerationSizeMb: limits.workerMemoryMb, maxYoungGenerationSizeMb: 16 },
+        resourceLimits: { maxOldGenerationSizeMb: limits.workerMemoryMb, maxYoungGenerationSizeMb: 4 },
       }),
     workersMax: options.workers,
     queueLengthMax: limits.queueLengthMax,
