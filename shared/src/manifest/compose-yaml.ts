@@ -184,8 +184,8 @@ export function composeDocument(
       value = tagged.value;
     } else if (event.style === SCALAR_STYLE.PLAIN) {
       value = resolvePlain(text);
-    } else if (event.style === SCALAR_STYLE.DOUBLE_QUOTED && !text.isWellFormed()) {
-      throw new YamlFault("InvalidYaml", "an escape in this text is half of a character.", offset);
+    } else if (event.style === SCALAR_STYLE.DOUBLE_QUOTED) {
+      checkQuoted(source.slice(event.valueStart, event.valueEnd), text, offset);
     }
     if (value instanceof UnsafeNumber) refuseNumber(value, offset);
     return value;
@@ -268,6 +268,20 @@ function define(mapping: Record<string, unknown>, key: string, value: unknown): 
   }
 }
 
+/** An odd number of backslashes at the end of a line, and an empty line below it. */
+const ESCAPED_BREAK_BEFORE_EMPTY_LINE = /(?<!\\)\\(?:\\\\)*\r?\n[ \t]*\r?\n/;
+
+function checkQuoted(written: string, text: string, offset: number): void {
+  if (!text.isWellFormed()) {
+    throw new YamlFault("InvalidYaml", "an escape in this text is half of a character.", offset);
+  }
+  // js-yaml drops the empty line, kubectl keeps it.
+  if (written.includes("\\") && ESCAPED_BREAK_BEFORE_EMPTY_LINE.test(written)) {
+    const message = "an empty line follows a line of this text that ends in a backslash, which is read in two ways.";
+    throw new YamlFault("InvalidYaml", message, offset, "Write the line break as \\n.");
+  }
+}
+
 /**
  * The text of a scalar. Where a file ends within a block scalar and without a line break, js-yaml adds the break that
  * is not there; kubectl does not.
@@ -277,7 +291,7 @@ function scalarText(source: string, event: ScalarEvent): string {
   const isBlock = event.style === SCALAR_STYLE.LITERAL_BLOCK || event.style === SCALAR_STYLE.FOLDED_BLOCK;
   if (!isBlock || event.valueEnd < source.length || !text.endsWith("\n")) return text;
   const lastLine = source.slice(source.lastIndexOf("\n") + 1);
-  return lastLine.length > event.indent ? text.slice(0, -1) : text;
+  return lastLine !== "" && lastLine.length > event.indent ? text.slice(0, -1) : text;
 }
 
 const shortTag = (tag: string): string => tag.replace(/^!<tag:yaml\.org,2002:(.*)>$/, "!!$1");

@@ -31,6 +31,8 @@ const DIFFERENCES: Record<string, { json: unknown; why: string }> = {
   "literal with a leading tab line": { json: { a: "\tone\n" }, why: "likewise" },
   "delete character": { json: { a: "x\u007fy" }, why: "likewise" },
   "unicode line separators": { json: { a: "x\u2028y", b: "x\u0085y" }, why: "line breaks of YAML 1.1 are none in 1.2" },
+  "raw line separators in quotes": { json: { a: "x\u2028y\u0085z" }, why: "likewise" },
+  "escaped line break before an empty line": { json: undefined, why: "js-yaml reads it otherwise" },
   "quoted key and colon without a space": { json: undefined, why: "kubectl forgets the value" },
   "comment without blank after quotes": { json: undefined, why: "kubectl takes what YAML refuses" },
   "merge first, then override": {

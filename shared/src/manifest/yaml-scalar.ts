@@ -24,6 +24,9 @@ const WORDS: ReadonlyMap<string, null | boolean> = new Map<string, null | boolea
 
 const NOT_FINITE = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
 const INTEGER = /^([-+]?)(?:0[bB]([01]+)|0[oO]?([0-7]+)|0[xX]([0-9a-fA-F]+)|(0|[1-9][0-9]*))$/;
+/** `0b+1`, a slip of Go's YAML reader. */
+const SIGN_AFTER_PREFIX = /^0b([-+][01]{1,52})$/;
+const POINT_FIRST = /^\.[0-9](?:_?[0-9])*(?:[eE][-+]?[0-9](?:_?[0-9])*)?$/;
 const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
 
 /** The first characters that a word other than text can have; everything else is text at once. */
@@ -40,13 +43,16 @@ export function resolvePlain(source: string): ScalarValue {
   if (word !== undefined) return word;
   if (NOT_FINITE.test(source)) return new UnsafeNumber(source, "not-finite");
   if (WORD_HINTS.has(first)) return source;
-  // A leading point keeps its underscores in Go, and with them it is no number.
-  const digits = first === 0x2e ? source : source.replaceAll("_", "");
-  return (first === 0x2e ? null : resolveInteger(digits)) ?? resolveFloat(digits) ?? source;
+  // After a leading point Go is stricter about underscores than after a digit.
+  if (first === 0x2e && !POINT_FIRST.test(source)) return source;
+  const digits = source.replaceAll("_", "");
+  return resolveInteger(digits) ?? resolveFloat(digits) ?? source;
 }
 
 /** Null when it is not an integer. An integer of too many bits for Go falls through to the floats, as in Go. */
 function resolveInteger(text: string): number | UnsafeNumber | null {
+  const oddity = SIGN_AFTER_PREFIX.exec(text);
+  if (oddity) return Number.parseInt(oddity[1] as string, 2) + 0;
   const match = INTEGER.exec(text);
   if (!match) return null;
   const [, sign, binary, octal, hexadecimal, decimal] = match;
