@@ -5,10 +5,7 @@ import type { ClusterConnection, ConnectionTls } from "./connection.ts";
 const TCP_KEEP_ALIVE_MS = 15_000;
 
 /** Opens connections with the TLS that is valid now: a rotated CA or client certificate needs no restart. */
-export function rotatingConnector(
-  connection: ClusterConnection,
-  { useHttp2 }: { useHttp2: boolean },
-): buildConnector.connector {
+export function rotatingConnector(connection: ClusterConnection): buildConnector.connector {
   let current: { tls: ConnectionTls; connect: buildConnector.connector } | undefined;
   return (options, callback) => {
     connection.tls().then(
@@ -16,7 +13,7 @@ export function rotatingConnector(
         if (current?.tls !== tls) {
           const connect = buildConnector({
             ...tls,
-            allowH2: useHttp2,
+            allowH2: false,
             timeout: 10_000,
             keepAlive: true,
             keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,

@@ -34,7 +34,6 @@ export interface KubernetesClusterOptions {
   readonly watchSilenceMsMax?: number;
   /** What the API server warned of on a write, such as a deprecated API version. */
   readonly onWarning?: (ref: ObjectRef, text: string) => void;
-  readonly useHttp2?: boolean;
 }
 
 /** A real API server as the port wants it. Nothing is opened before the first call. */
@@ -47,7 +46,6 @@ export function createKubernetesCluster(options: KubernetesClusterOptions): Clus
     random,
     userAgent: `muster-agent/${options.version}`,
     connectionsMax: options.connectionsMax ?? 8,
-    useHttp2: options.useHttp2 ?? false,
   });
   const discovery = createDiscovery(transport, { timeoutMs: readTimeoutMs });
   // The server drops a write that it has not finished by then, so none lands after its caller gave up.

@@ -14,7 +14,6 @@ export interface TransportOptions {
   readonly userAgent: string;
   /** Kept-alive connections for requests; more requests wait for one. */
   readonly connectionsMax: number;
-  readonly useHttp2?: boolean;
 }
 
 export interface ApiRequest {
@@ -60,8 +59,9 @@ export function createTransport(options: TransportOptions): Transport {
   const origin = new URL(connection.server);
   const basePath = origin.pathname.replace(/\/+$/, "");
   const poolOptions = {
-    connect: rotatingConnector(connection, { useHttp2: options.useHttp2 ?? false }),
-    allowH2: options.useHttp2 ?? false,
+    connect: rotatingConnector(connection),
+    // docs/decisions/http1-to-the-api-server.md
+    allowH2: false,
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
@@ -70,7 +70,6 @@ export function createTransport(options: TransportOptions): Transport {
     ...poolOptions,
     connections: options.connectionsMax,
     maxResponseSize: RESPONSE_BYTES_MAX,
-    ...(options.useHttp2 ? { maxConcurrentStreams: 200 } : {}),
   });
   // Watches have connections of their own, so that no number of them can starve requests.
   const streams = new Pool(origin.origin, { ...poolOptions, connections: STREAMS_MAX });

@@ -99,23 +99,44 @@ interface KeyedItems {
   readonly elements: readonly string[];
 }
 
-/** The patch's order for what it names; items that only the live list has stay where they were between them. */
+/**
+ * The patch's order for what it names; items that only the live list has stay before what followed them. Step by step
+ * as Kubernetes' structured-merge-diff walks both lists, since the order of what is left is seen by everybody.
+ */
 function mergedList(live: KeyedItems, patch: KeyedItems, path: FieldPath, isBuiltIn: boolean): unknown[] {
   const [inLive, inPatch] = [new Set(live.elements), new Set(patch.elements)];
+  const shared = patch.elements.filter((element) => inLive.has(element));
+  const done = new Set<string>();
   const result: unknown[] = [];
-  let l = 0;
-  let p = 0;
-  while (l < live.items.length || p < patch.items.length) {
-    const element = patch.elements[p];
-    if (element !== undefined && !inLive.has(element)) {
-      result.push(patch.items[p++]);
-    } else if (l < live.items.length && !inPatch.has(live.elements[l] as string)) {
-      result.push(live.items[l++]);
-    } else {
-      const at = live.elements.indexOf(element as string);
-      result.push(merged(live.items[at], patch.items[p], [...path, element as string], isBuiltIn));
+  const take = (p: number) => {
+    const element = patch.elements[p] as string;
+    const at = live.elements.indexOf(element);
+    const item = patch.items[p];
+    result.push(at < 0 ? item : merged(live.items[at], item, [...path, element], isBuiltIn));
+    done.add(element);
+    if (shared[0] === element) shared.shift();
+  };
+  for (let l = 0, p = 0; l < live.items.length || p < patch.items.length; ) {
+    const mine = live.elements[l];
+    if (mine !== undefined && mine === patch.elements[p]) {
+      take(p);
       l++;
       p++;
+    } else if (
+      mine !== undefined &&
+      p < patch.items.length &&
+      inPatch.has(mine) &&
+      shared[0] !== mine &&
+      shared.length > 0
+    ) {
+      // Named by the patch as well, but not its turn in the patch's order.
+      l++;
+    } else if (mine !== undefined && !inPatch.has(mine)) {
+      result.push(live.items[l]);
+      l++;
+    } else {
+      if (mine !== undefined && done.has(mine)) l++;
+      if (p < patch.items.length) take(p++);
     }
   }
   return result;

@@ -71,7 +71,8 @@ function* workloadWrong(ref: ObjectRef, object: Fields): Generator<string> {
   const containers = spec.template?.spec?.containers ?? [];
   if (containers.length === 0) yield "spec.template.spec.containers: Required value";
   const names = new Set<unknown>();
-  for (const { name } of containers) {
+  for (const [index, { name, image }] of containers.entries()) {
+    if (!image) yield `spec.template.spec.containers[${index}].image: Required value`;
     if (names.has(name))
       yield `.spec.template.spec.containers: duplicate entries for key [name=${JSON.stringify(name)}]`;
     names.add(name);

@@ -91,7 +91,7 @@ function store(
   isDryRun: boolean,
 ): LiveObject {
   const { kind, ref } = target;
-  const object = stamped(desk, kind, live ? next : withDefaults(desk, ref, next), live);
+  const object = stamped(desk, kind, withDefaults(desk, ref, next, live), live);
   validate(ref, object, live);
   if (live && isDeepStrictEqual(object, live)) return live;
   if (isDryRun) return object;
@@ -177,17 +177,18 @@ function contentOf(object: object): object {
 }
 
 /** The few defaults that people see in `kubectl get -o yaml` and that a diff must not take for drift. */
-function withDefaults(desk: WriteDesk, ref: ObjectRef, object: Fields): Fields {
+function withDefaults(desk: WriteDesk, ref: ObjectRef, object: Fields, live: LiveObject | null): Fields {
   const spec = object.spec as Fields | undefined;
-  if ((ref.kind === "Deployment" || ref.kind === "StatefulSet") && spec)
+  if ((ref.kind === "Deployment" || ref.kind === "StatefulSet") && spec) {
     return { ...object, spec: { replicas: 1, ...spec } };
-  if (ref.kind === "Namespace") return { ...object, status: { phase: "Active" } };
-  if (ref.kind === "Service" && spec?.type !== "ExternalName") {
-    const address = desk.store.version + 10;
-    return {
-      ...object,
-      spec: { type: "ClusterIP", clusterIP: `10.96.${(address >> 8) & 255}.${address & 255}`, ...spec },
-    };
+  }
+  if (ref.kind === "Namespace") return { status: { phase: "Active" }, ...object };
+  if (ref.kind === "Service" && spec && spec.type !== "ExternalName") {
+    // The address is given once and stays.
+    const given = (live?.spec as Fields | undefined)?.clusterIP;
+    return { ...object, spec: { type: "ClusterIP", clusterIP: given ?? nextAddress(desk.store.version), ...spec } };
   }
   return object;
 }
+
+const nextAddress = (version: number): string => `10.96.${((version + 10) >> 8) & 255}.${(version + 10) & 255}`;
