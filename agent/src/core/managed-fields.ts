@@ -34,8 +34,8 @@ export function ownsField(fields: JsonObject, path: FieldPath): boolean {
   for (const step of path) {
     const next = node[step];
     if (!isObject(next)) return false;
-    // An empty leaf is owned as a whole, whatever lies below.
-    if (Object.keys(next).length === 0) return true;
+    // An applied leaf is owned as a whole: a value, or an atomic map or list. A list item never is: its fields have owners.
+    if (Object.keys(next).length === 0) return !step.startsWith("k:") || step === path.at(-1);
     node = next;
   }
   return true;

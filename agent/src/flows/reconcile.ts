@@ -1,3 +1,4 @@
+import { cancelled } from "@muster/shared/clock.ts";
 import { assertNever, isAppError } from "@muster/shared/errors.ts";
 import type { AppUid } from "@muster/shared/model/ids.ts";
 import type { Mark } from "@muster/shared/model/mark.ts";
@@ -47,11 +48,13 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
   const queue = new KeyedQueue<AppUid>({ clock });
   const kinds = new Map<string, ResourceKind>();
   let keptBundles = "";
+  let lost: AbortSignal | null = null;
 
   const changed = (entry: AppEntry, urgency: "verdict" | "progress") => deps.changed(entry.uid, urgency);
   const persist = async (entry: AppEntry): Promise<void> => {
     const { record } = entry;
     if (entry.stored === record) return;
+    if (lost?.aborted) throw cancelled("writing the agent's state", lost.reason);
     await written(state.put(record));
     entry.stored = record;
   };
@@ -236,6 +239,7 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
     },
     report: reportOf,
     async run(signal) {
+      lost = signal;
       for (const entry of book.all()) queue.add(entry.uid);
       await Promise.all([queue.run((uid) => work(uid, signal), { concurrency: appsAtOnce, signal }), sweep(signal)]);
       await deps.watch.stop();

@@ -1,0 +1,136 @@
+import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
+import { objectKey } from "@muster/shared/model/object-ref.ts";
+import { describe, expect, test } from "vitest";
+import { formatPlan, type LiveKnowledge, type PlanInput, planApply } from "./plan-apply.ts";
+
+const ref = (name: string, kind = "ConfigMap"): ObjectRef => ({ apiVersion: "v1", kind, namespace: "shop", name });
+const present = (over: Partial<Extract<LiveKnowledge, { kind: "present" }>> = {}): LiveKnowledge => ({
+  kind: "present",
+  uid: "u",
+  ownership: { kind: "ours" },
+  body: "same",
+  drift: [],
+  ...over,
+});
+const drifted = present({ drift: [{ field: "data.x", expected: "1", found: "2", manager: "kubectl" }] });
+const others = present({ ownership: { kind: "other-app", app: "default/first" } });
+const nobodys = present({ ownership: { kind: "nobody" } });
+
+const plan = (over: Partial<PlanInput> & { is?: Record<string, LiveKnowledge> }) =>
+  planApply({
+    app: { project: "default", name: "shop" },
+    objects: [{ ref: ref("a") }],
+    inventory: [],
+    live: new Map(Object.entries(over.is ?? {}).map(([name, live]) => [objectKey(ref(name)), live])),
+    sync: { adopt: "none", drift: "heal", prune: true },
+    createNamespace: null,
+    healNotBefore: new Map(),
+    isApplied: false,
+    now: 1_000,
+    ...over,
+  });
+const entry = (name: string, kind?: string) => ({ ref: ref(name, kind), uid: "u" });
+const lines = (over: Parameters<typeof plan>[0]) => formatPlan(plan(over)).split("\n").filter(Boolean);
+
+describe("planApply", () => {
+  test.each<[string, Parameters<typeof plan>[0], string]>([
+    ["a new object", {}, "apply ConfigMap shop/a: it is not in the cluster"],
+    [
+      "one whose body changed",
+      { is: { a: present({ body: "changed" }) } },
+      "apply ConfigMap shop/a: the bundle changes it",
+    ],
+    ["one as it should be", { is: { a: present() } }, "keep ConfigMap shop/a: as the bundle wants it"],
+    ["drift", { is: { a: drifted }, isApplied: true }, "apply ConfigMap shop/a: data.x was changed by kubectl"],
+    [
+      "drift that is only told",
+      { is: { a: drifted }, sync: { adopt: "none", drift: "warn", prune: true } },
+      'leave ConfigMap shop/a: data.x was changed by kubectl; drift is "warn"',
+    ],
+    [
+      "drift that keeps coming back",
+      { is: { a: drifted }, healNotBefore: new Map([[objectKey(ref("a")), 5_000]]) },
+      "wait ConfigMap shop/a: data.x was changed by kubectl, again and again: healing is slowed down",
+    ],
+    ["a deleted one", { isApplied: true, inventory: [entry("a")] }, "apply ConfigMap shop/a: deleted by somebody"],
+    [
+      "a deleted one that is only told",
+      { isApplied: true, inventory: [entry("a")], sync: { adopt: "none", drift: "off", prune: true } },
+      'leave ConfigMap shop/a: deleted by somebody; drift is "off"',
+    ],
+    [
+      "nobody's",
+      { is: { a: nobodys } },
+      "refuse ConfigMap shop/a: ConfigMap shop/a exists, and Muster did not make it; it is left alone.",
+    ],
+    [
+      "nobody's, to be adopted",
+      { is: { a: nobodys }, sync: { adopt: "all", drift: "heal", prune: true } },
+      'apply ConfigMap shop/a: it exists, and adopt is "all"',
+    ],
+    [
+      "another App's, even to be adopted",
+      { is: { a: others }, sync: { adopt: "all", drift: "heal", prune: true } },
+      "refuse ConfigMap shop/a: ConfigMap shop/a belongs to default/first; default/shop leaves it alone.",
+    ],
+    [
+      "one that cannot be read",
+      { is: { a: { kind: "unreadable", problem: { code: "Forbidden", message: "no right", where: {} } } } },
+      "refuse ConfigMap shop/a: no right",
+    ],
+  ])("%s", (_, input, expected) => expect(lines(input)).toEqual([expected]));
+
+  test("of a newcomer that wants another App's object nothing is applied", () => {
+    const objects = [{ ref: ref("a") }, { ref: ref("b") }];
+    expect(lines({ objects, is: { a: others } })).toHaveLength(1);
+    // An App that already runs here goes on with the rest.
+    expect(lines({ objects, is: { a: others }, inventory: [entry("b")] })).toHaveLength(2);
+  });
+
+  test("what left the bundle is pruned; what cannot be told apart, or is another's, is not", () => {
+    const inventory = ["gone", "left", "lost", "stolen", "kept"].map((name) => entry(name));
+    const is = {
+      a: present(),
+      gone: { kind: "absent" } as const,
+      left: present(),
+      stolen: others,
+      kept: present({ prune: "false" }),
+    };
+    expect(lines({ inventory, is }).slice(1).toSorted()).toEqual([
+      "forget ConfigMap shop/gone: it is gone",
+      "forget ConfigMap shop/stolen: it is not ours any more",
+      "prune ConfigMap shop/left: it left the bundle",
+      'retain ConfigMap shop/kept: kept by muster.dev/prune: "false"',
+      "retain ConfigMap shop/lost: its state is not known",
+    ]);
+  });
+
+  test("prune off, or an empty bundle, deletes nothing", () => {
+    const inventory = [entry("left")];
+    const is = { left: present() };
+    expect(lines({ objects: [], inventory, is })).toEqual([
+      "retain ConfigMap shop/left: the bundle is empty, which deletes nothing",
+    ]);
+    const sync = { adopt: "none", drift: "heal", prune: false } as const;
+    expect(lines({ inventory, is, sync }).at(-1)).toBe("retain ConfigMap shop/left: prune is off for this App");
+  });
+
+  test.each(["Namespace", "PersistentVolumeClaim", "PersistentVolume"])("a %s waits for consent", (kind) => {
+    const held = entry("data", kind);
+    const live = (prune?: string) => new Map([[objectKey(held.ref), present(prune === undefined ? {} : { prune })]]);
+    const step = (prune?: string) => plan({ inventory: [held], live: live(prune) }).prune.flat()[0];
+    expect(step()).toMatchObject({ kind: "retain", awaitsConsent: true });
+    expect(step("true")).toMatchObject({ kind: "prune", uid: "u" });
+  });
+
+  test("says when to look again", () => {
+    const healNotBefore = new Map([[objectKey(ref("a")), 5_000]]);
+    expect(plan({ is: { a: drifted }, healNotBefore }).recheckAt).toBe(5_000);
+    expect(plan({ is: { a: drifted }, healNotBefore, now: 5_000 }).recheckAt).toBeNull();
+  });
+
+  test("the namespace is made only if something is applied", () => {
+    expect(plan({ createNamespace: "shop" }).createNamespace).toBe("shop");
+    expect(plan({ createNamespace: "shop", is: { a: present() } }).createNamespace).toBeNull();
+  });
+});
