@@ -4,12 +4,12 @@ import type { Changes } from "../forge/working-copy.ts";
 export const configMap = (name: string, data: Readonly<Record<string, string>> = {}, metadata: object = {}): string =>
   `${JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, ...metadata }, data }, null, 2)}\n`;
 
-/** `count` ConfigMaps in a file each, all with `value`. */
-export const configMaps = (folder: string, count: number, value: string, bytes = 0): Changes =>
+/** `count` ConfigMaps named `PREFIX-N`, in a file of that name each, all with `value` and padded to `bytes`. */
+export const configMaps = (prefix: string, count: number, value: string, bytes = 0): Changes =>
   Object.fromEntries(
     Array.from({ length: count }, (_, index) => [
-      `${folder}/c${index}.yaml`,
-      configMap(`c${index}`, { value, ...(bytes ? { filler: `${index}`.padEnd(bytes, ".") } : {}) }),
+      `${prefix}-${index}.yaml`,
+      configMap(`${prefix}-${index}`, { value, ...(bytes ? { filler: `${index}`.padEnd(bytes, ".") } : {}) }),
     ]),
   );
 
