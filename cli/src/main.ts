@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { VERSION } from "@muster/shared/version.ts";
 import { run } from "./run.ts";
 import { systemTerminal } from "./system-terminal.ts";
+import { addUpCommands } from "./up/up-command.ts";
 
 const terminal = systemTerminal();
 process.exitCode = await run(process.argv.slice(2), {
@@ -10,5 +11,6 @@ process.exitCode = await run(process.argv.slice(2), {
   env: process.env,
   home: homedir(),
   version: VERSION,
+  addExtra: addUpCommands,
 });
 if (terminal.interrupted.aborted) process.exit();

@@ -1,3 +1,4 @@
+import { printable } from "../output/printable.ts";
 import type { Terminal } from "../output/terminal.ts";
 import {
   clusterTable,
@@ -32,6 +33,8 @@ export function createNarrator(terminal: Terminal, titles: readonly string[]): N
     problem: "",
     footer: "",
   };
+  /** Elsewhere than on a terminal: told below the line of its step. */
+  let untold = "";
   const style = () => ({ paint: terminal.paint, width: terminal.width, now: terminal.now() });
   const draw = () => {
     if (isLive) terminal.redraw(stageText(stage, style()));
@@ -50,7 +53,10 @@ export function createNarrator(terminal: Terminal, titles: readonly string[]): N
       const finish = (state: "done" | "failed", detail: string) => {
         change(index, { state, detail, tookMs: terminal.now() - startedAt });
         const step = stage.steps[index];
-        if (!isLive && step !== undefined) terminal.write(`${stepText(step, style())}\n`);
+        if (isLive || step === undefined) return;
+        terminal.write(`${stepText(step, style())}\n`);
+        if (untold !== "") terminal.write(`\n${untold.replace(/^/gm, "      ")}\n\n`);
+        untold = "";
       };
       try {
         finish("done", await act((detail) => change(index, { detail })));
@@ -65,7 +71,7 @@ export function createNarrator(terminal: Terminal, titles: readonly string[]): N
     problem(problem) {
       stage = { ...stage, problem };
       draw();
-      if (!isLive && problem !== "") terminal.write(`${problem.replace(/^/gm, "      ")}\n`);
+      untold = printable(problem);
     },
     footer(footer) {
       stage = { ...stage, footer };

@@ -27,10 +27,6 @@ spec:
             - configMapRef: { name: shop-config }
 `;
 
-/** The same, with the mistake of the story: `kind` is gone. */
-export const brokenDeploymentYaml = (options: { image: string; replicas: number }): string =>
-  deploymentYaml(options).replace("kind: Deployment\n", "");
-
 export const configYaml = ({ timeout }: { timeout: string }): string => `apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -48,6 +44,10 @@ spec:
     - port: 80
       targetPort: 8080
 `;
+
+/** The same, with the mistake of the story: the Service's `kind` is gone. */
+export const brokenConfigYaml = (options: { timeout: string }): string =>
+  configYaml(options).replace("kind: Service\n", "");
 
 /** Source and App, as a person would apply them. */
 export const shopDefinitions = (repositoryUrl: string): readonly object[] => [

@@ -4,7 +4,7 @@ import { answered, type HubClient, type Schemas } from "../api/client.ts";
 import { problemText } from "../output/problem-text.ts";
 import type { DemoRepository } from "./demo-repository.ts";
 import type { Narrator } from "./narrator.ts";
-import { brokenDeploymentYaml, configYaml, deploymentYaml, SHOP, shopDefinitions } from "./shop-manifests.ts";
+import { brokenConfigYaml, configYaml, deploymentYaml, SHOP, shopDefinitions } from "./shop-manifests.ts";
 
 /** What the story is told with. Everything in it is real but the clusters, and those answer as an API server would. */
 export interface DemoFleet {
@@ -22,6 +22,7 @@ export interface DemoFleet {
 }
 
 export const STEPS = [
+  "A hub starts",
   "Three clusters join",
   "An App reaches all of them",
   "A commit reaches all of them",
@@ -41,7 +42,7 @@ export async function tellStory(fleet: DemoFleet, narrator: Narrator): Promise<v
   if (victim === undefined) throw new Error("the story needs more than one cluster");
   const first = { image: "shop:1.0", replicas: 2 };
   const second = { image: "shop:1.1", replicas: 3 };
-  let step = 0;
+  let step = 1; // the hub is there when the story begins
 
   await narrator.step(step++, async (say) => {
     for (const [index, cluster] of clusters.entries()) {
@@ -100,17 +101,15 @@ export async function tellStory(fleet: DemoFleet, narrator: Narrator): Promise<v
   await fleet.pause();
 
   await narrator.step(step++, async (say) => {
-    const path = `${SHOP.path}/deployment.yaml`;
-    const commit = await repository.commit(
-      { [path]: brokenDeploymentYaml({ ...second, image: "shop:1.2" }) },
-      "Ship 1.2 in a hurry",
-    );
-    say(`git push: ${short(commit)} Ship 1.2 in a hurry`);
+    const path = `${SHOP.path}/config.yaml`;
+    const commit = await repository.commit({ [path]: brokenConfigYaml({ timeout: "60s" }) }, "Ship it in a hurry");
+    say(`git push: ${short(commit)} Ship it in a hurry`);
     await pushed(fleet);
     const problem = await untilRefused(fleet, commit, path);
     await untilShopRuns(fleet, { ...second, release: 2 });
-    narrator.problem(problemText(problem));
-    return `${path}:${problem.where.line} has no kind; all clusters stay at r2`;
+    const why = await answered(hub.api.GET("/v1/projects/{project}/apps/{name}/why", { params: SHOP_PATH }));
+    narrator.problem(`${problemText(problem)}\n$ muster why ${SHOP.app}\n${why.message}`);
+    return `${path}:${problem.where.line} is refused by its line; all clusters stay at r2`;
   });
   await fleet.pause();
 
@@ -175,10 +174,10 @@ async function untilRefused(fleet: DemoFleet, commit: string, path: string): Pro
   let found: Schemas["Problem"] | undefined;
   await until(fleet, "the broken commit is refused", async () => {
     const { problems } = await answered(fleet.hub.api.GET("/v1/projects/{project}/apps/{name}", { params: SHOP_PATH }));
-    found = problems.find(({ where }) => where.path?.endsWith("deployment.yaml") && where.line !== undefined);
+    found = problems.find(({ where }) => where.path === path && where.line !== undefined);
     return found !== undefined;
   });
-  if (found === undefined || !commit.startsWith(found.where.commit ?? commit)) {
+  if (found === undefined || !commit.startsWith(found.where.commit ?? "-")) {
     throw new Error(`the hub refused something else than ${path} of ${short(commit)}`);
   }
   return found;

@@ -5,15 +5,23 @@ import { EXIT, Failure } from "../failure.ts";
 
 /** What `muster up` remembers between runs, below `~/.local/state/muster/up`. */
 export const upRecord = z.object({
-  /** The process that runs it; it may be gone. */
-  pid: z.int(),
+  /** The process that runs it, which may be gone; 0 when it ended in good order. */
+  pid: z.int().min(0),
   url: z.string(),
   repository: z.string(),
   branch: z.string(),
   path: z.string(),
-  /** Kubeconfig contexts; empty: clusters in memory, which are gone with the process. */
-  contexts: z.array(z.object({ context: z.string(), cluster: z.string() })),
-  startedAt: z.iso.datetime(),
+  /** Name of the App and its Source, in the project `default`. */
+  app: z.string(),
+  clusters: z.array(
+    z.object({
+      name: z.string(),
+      /** Kubeconfig context; null: in memory, gone with the process. */
+      context: z.string().nullable(),
+      /** Whether the agent's namespace was made by `up`, and so is its to delete. */
+      madeNamespace: z.boolean(),
+    }),
+  ),
 });
 export type UpRecord = z.infer<typeof upRecord>;
 
@@ -51,18 +59,23 @@ export async function readUpRecord(folder: UpFolder): Promise<UpRecord | null> {
 }
 
 export async function writeUpRecord(folder: UpFolder, record: UpRecord): Promise<void> {
-  await mkdir(folder.root, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   const draft = `${folder.recordFile}.new`;
   await writeFile(draft, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
   await rename(draft, folder.recordFile);
 }
 
+export async function makeFolder(folder: UpFolder): Promise<void> {
+  await mkdir(folder.root, { recursive: true, mode: 0o700 });
+}
+
 export const forgetUp = (folder: UpFolder): Promise<void> => rm(folder.root, { recursive: true, force: true });
 
 /** Whether the process of a record is there. Another process may have its number by now: see the hub's answer, too. */
-export function isRunning(record: UpRecord): boolean {
+export function isRunning({ pid }: Pick<UpRecord, "pid">): boolean {
+  if (pid <= 0) return false;
   try {
-    process.kill(record.pid, 0);
+    process.kill(pid, 0);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";

@@ -1,0 +1,24 @@
+// `npm run demo`: Muster's whole flow in one terminal, in seconds, with nothing to install.
+//
+//   npm run demo               then stays, with a live table, until Ctrl-C
+//   npm run demo -- --once     exits when the story is over; not with 0 if a step failed
+//   npm run demo -- --verbose  writes hub's and agents' logs to standard error
+import { parseArgs } from "node:util";
+import { createLog } from "@muster/shared/log.ts";
+import { VERSION } from "@muster/shared/version.ts";
+import { pino } from "pino";
+import { EXIT } from "../failure.ts";
+import { systemTerminal } from "../system-terminal.ts";
+import { runDemo } from "./run-demo.ts";
+
+const { values: flags } = parseArgs({
+  options: { once: { type: "boolean", default: false }, verbose: { type: "boolean", default: false } },
+});
+const terminal = systemTerminal();
+const log = createLog({
+  name: "demo",
+  level: flags.verbose ? "debug" : "silent",
+  destination: pino.destination({ dest: 2, sync: true }),
+});
+const isTold = await runDemo({ terminal, log, version: VERSION, isOnce: flags.once });
+process.exit(isTold ? EXIT.ok : terminal.interrupted.aborted ? EXIT.interrupted : EXIT.failed);

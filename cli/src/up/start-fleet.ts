@@ -1,0 +1,58 @@
+import { writeFile } from "node:fs/promises";
+import type { Log } from "@muster/shared/log.ts";
+import { answered, createHubClient, type HubClient } from "../api/client.ts";
+import { startLocalAgent } from "./local-agent.ts";
+import { type LocalHub, startLocalHub } from "./local-hub.ts";
+import type { UpCluster } from "./up-clusters.ts";
+import type { UpFolder } from "./up-state.ts";
+
+export interface LocalFleet {
+  readonly hub: LocalHub;
+  readonly client: HubClient;
+  close(): Promise<void>;
+}
+
+/** A hub, and an agent for each cluster. A cluster that the hub knows already gets a new token and keeps its place. */
+export async function startFleet(given: {
+  clusters: readonly UpCluster[];
+  folder: UpFolder;
+  log: Log;
+  version: string;
+  onFatal: (error: unknown) => void;
+}): Promise<LocalFleet> {
+  const { clusters, folder, log, version, onFatal } = given;
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next();
+  };
+  try {
+    const hub = await startLocalHub({
+      folder: folder.hub,
+      gitEngine: "auto",
+      version,
+      log: log.child({ part: "hub" }),
+      onFatal,
+    });
+    closers.push(() => hub.close());
+    await writeFile(folder.caFile, hub.ca, { mode: 0o600 });
+    const client = createHubClient({ url: hub.url, token: hub.token, ca: hub.ca });
+    closers.push(() => client.close());
+    for (const { name, context, api } of clusters) {
+      const labels = { "muster.dev/up": context === null ? "memory" : "context" };
+      const registration = await answered(client.api.POST("/v1/clusters", { body: { name, labels } }));
+      const agent = await startLocalAgent({
+        cluster: api,
+        hubAddress: hub.url,
+        caHash: hub.caHash,
+        joinToken: registration.token,
+        version,
+        log: log.child({ part: "agent", cluster: name }),
+      });
+      closers.push(() => agent.stop());
+    }
+    return { hub, client, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
