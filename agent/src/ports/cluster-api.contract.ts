@@ -1,29 +1,12 @@
 import { isAppError } from "@muster/shared/errors.ts";
 import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type ClusterApi, isImmutableFieldError, type LiveObject, type WatchEvent } from "./cluster-api.ts";
+import type { ClusterApiSubject, EditableObject } from "../testing/cluster-subject.ts";
+import { clusterRole, deployment, deploymentSpec, failure, manifest, widgetDefinition } from "../testing/manifests.ts";
+import { type ClusterApi, isImmutableFieldError } from "./cluster-api.ts";
+import { clusterWatchContract } from "./cluster-watch.contract.ts";
 
-/** One cluster, as the contract needs it. */
-export interface ClusterApiSubject {
-  /** Applies as `muster` and may do everything. Its connections suffer the faults below. */
-  readonly api: ClusterApi;
-  /** Exists, is empty, and nobody else uses it. */
-  readonly namespace: string;
-  /** The same cluster for another field manager, never hit by faults. */
-  as(manager: string): ClusterApi;
-  /** What a person with an editor does: read, change, write back, under that manager. */
-  edit(manager: string, ref: ObjectRef, change: (object: EditableObject) => void): Promise<LiveObject>;
-  /** May read ConfigMaps of the namespace and nothing else. */
-  restricted(): Promise<ClusterApi>;
-  /** Every connection of `api` breaks and none can be made until `during` has ended. */
-  interrupted(during: () => Promise<void>, opts: { forgetsHistory: boolean }): Promise<void>;
-  /** The next `count` requests of `api` are answered with 429 and this Retry-After. */
-  throttle?(count: number, retryAfterSeconds: number): void;
-  close(): Promise<void>;
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: an edit reaches anywhere into an object
-export type EditableObject = Record<string, any>;
+export type { ClusterApiSubject, EditableObject } from "../testing/cluster-subject.ts";
 
 /** What every `ClusterApi` promises: the real API server and the one in memory are held to the same. */
 export function clusterApiContract(makeSubject: () => Promise<ClusterApiSubject>): void {
@@ -363,87 +346,7 @@ export function clusterApiContract(makeSubject: () => Promise<ClusterApiSubject>
     });
   });
 
-  describe("watch", () => {
-    test("lists, then tells of changes and deletions of what the selector takes in", async () => {
-      await apply(configMap("before"), { metadata: { labels: { app: "shop" } }, data: { n: "0" } });
-      await apply(configMap("unlabelled"), {});
-      const watch = await watching("app=shop");
-      expect(watch.events[0]).toMatchObject({
-        kind: "listed",
-        objects: [{ kind: "ConfigMap", metadata: { name: "before" } }],
-      });
-
-      await apply(configMap("after"), { metadata: { labels: { app: "shop" } }, data: { n: "1" } });
-      await apply(configMap("another"), { metadata: { labels: { app: "other" } } });
-      await apply(configMap("before"), { metadata: { labels: { app: "shop" } }, data: { n: "2" } });
-      await api.delete(configMap("after"), {});
-      await vi.waitFor(() => expect(watch.names()).toEqual(["before"]));
-      expect(
-        watch.events.slice(1).map((event) => [event.kind, event.kind === "listed" || event.object.metadata.name]),
-      ).toEqual([
-        ["changed", "after"],
-        ["changed", "before"],
-        ["deleted", "after"],
-      ]);
-      expect(watch.state.get("before")).toMatchObject({ apiVersion: "v1", kind: "ConfigMap", data: { n: "2" } });
-      await watch.stop();
-    });
-
-    test("an object that loses the label is told as deleted", async () => {
-      await apply(configMap("leaving"), { metadata: { labels: { app: "shop" } } });
-      const watch = await watching("app=shop");
-      await apply(configMap("leaving"), {});
-      await vi.waitFor(() => expect(watch.events.at(-1)?.kind).toBe("deleted"));
-      expect(watch.names()).toEqual([]);
-      await watch.stop();
-    });
-
-    test("resumes after a cut and misses nothing", async () => {
-      await apply(configMap("steady"), { metadata: { labels: { app: "shop" } } });
-      await apply(configMap("dropped"), { metadata: { labels: { app: "shop" } } });
-      const watch = await watching("app");
-      await subject.interrupted(
-        async () => {
-          const others = subject.as("other");
-          const missed = configMap("missed");
-          await others.apply(missed, manifest(missed, { metadata: { labels: { app: "shop" } } }), { force: true });
-          await others.delete(configMap("dropped"), {});
-        },
-        { forgetsHistory: false },
-      );
-      await vi.waitFor(() => expect(watch.names()).toEqual(["missed", "steady"]), { timeout: 15_000 });
-      expect(watch.events.filter(({ kind }) => kind === "listed")).toHaveLength(1);
-      await watch.stop();
-    }, 30_000);
-
-    test("lists again when the API server has forgotten where it was", async () => {
-      await apply(configMap("steady"), { metadata: { labels: { app: "shop" } } });
-      await apply(configMap("dropped"), { metadata: { labels: { app: "shop" } } });
-      const watch = await watching("app");
-      await subject.interrupted(
-        async () => {
-          await subject.as("other").delete(configMap("dropped"), {});
-        },
-        { forgetsHistory: true },
-      );
-      await vi.waitFor(() => expect(watch.names()).toEqual(["steady"]), { timeout: 15_000 });
-      expect(watch.events.filter(({ kind }) => kind === "listed")).toHaveLength(2);
-      await apply(configMap("later"), { metadata: { labels: { app: "shop" } } });
-      await vi.waitFor(() => expect(watch.names()).toEqual(["later", "steady"]));
-      await watch.stop();
-    }, 30_000);
-
-    test("ends when its signal aborts, also while nothing happens", async () => {
-      const watch = await watching("app");
-      await watch.stop();
-      const ended = new AbortController();
-      ended.abort();
-      const kind = await api.resolve("v1", "ConfigMap");
-      for await (const event of api.watch(kind, { labelSelector: "app", signal: ended.signal })) {
-        expect.fail(`an aborted watch told ${event.kind}`);
-      }
-    });
-  });
+  clusterWatchContract(() => subject);
 
   describe("identity", () => {
     test("says its version and the cluster's uid", async () => {
@@ -452,102 +355,4 @@ export function clusterApiContract(makeSubject: () => Promise<ClusterApiSubject>
       expect(await api.clusterUid()).toBe(kubeSystem?.metadata.uid);
     });
   });
-
-  /** A watch of the namespace's ConfigMaps, folded into a state; answers after the first list. */
-  async function watching(labelSelector: string) {
-    const stopping = new AbortController();
-    const events: WatchEvent[] = [];
-    const state = new Map<string, LiveObject>();
-    const isOurs = ({ metadata }: LiveObject) => metadata.namespace === subject.namespace;
-    const kind = await api.resolve("v1", "ConfigMap");
-    const ended = (async () => {
-      for await (const event of api.watch(kind, { labelSelector, signal: stopping.signal })) {
-        if (event.kind === "listed") {
-          const objects = event.objects.filter(isOurs);
-          events.push({ kind: "listed", objects });
-          state.clear();
-          for (const object of objects) state.set(object.metadata.name, object);
-        } else if (isOurs(event.object)) {
-          events.push(event);
-          if (event.kind === "changed") state.set(event.object.metadata.name, event.object);
-          else state.delete(event.object.metadata.name);
-        }
-      }
-    })();
-    await vi.waitFor(() => expect(events.length).toBeGreaterThan(0), { timeout: 10_000 });
-    return {
-      events,
-      state,
-      names: () => [...state.keys()].sort(),
-      async stop() {
-        stopping.abort();
-        await ended;
-      },
-    };
-  }
 }
-
-async function failure(promise: Promise<unknown>): Promise<Error> {
-  const outcome = await promise.then(
-    (value) => ({ value }),
-    (error: Error) => ({ error }),
-  );
-  if ("error" in outcome) return outcome.error;
-  throw new Error(`expected a failure, got ${JSON.stringify(outcome.value)}`);
-}
-
-function manifest(ref: ObjectRef, fields: EditableObject): string {
-  const { apiVersion, kind, namespace, name } = ref;
-  const metadata = { name, ...(namespace === "" ? {} : { namespace }), ...fields.metadata };
-  return JSON.stringify({ apiVersion, kind, ...fields, metadata });
-}
-
-const deployment = (namespace: string): ObjectRef => ({
-  apiVersion: "apps/v1",
-  kind: "Deployment",
-  namespace,
-  name: "web",
-});
-const clusterRole = (name: string): ObjectRef => ({
-  apiVersion: "rbac.authorization.k8s.io/v1",
-  kind: "ClusterRole",
-  namespace: "",
-  name,
-});
-
-const deploymentSpec = (containers: readonly object[], app = "web") => ({
-  spec: {
-    replicas: 1,
-    selector: { matchLabels: { app } },
-    template: { metadata: { labels: { app } }, spec: { containers } },
-  },
-});
-
-const widgetDefinition = (group: string) => ({
-  ref: {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    namespace: "",
-    name: `widgets.${group}`,
-  },
-  fields: {
-    spec: {
-      group,
-      scope: "Namespaced",
-      names: { plural: "widgets", singular: "widget", kind: "Widget", listKind: "WidgetList" },
-      versions: [
-        {
-          name: "v1",
-          served: true,
-          storage: true,
-          schema: {
-            openAPIV3Schema: {
-              type: "object",
-              properties: { spec: { type: "object", properties: { size: { type: "integer" } } } },
-            },
-          },
-        },
-      ],
-    },
-  },
-});
