@@ -1,0 +1,160 @@
+/**
+ * The agent of one cluster. Flags and environment: config.ts. It writes JSON lines to standard output.
+ *
+ * Ends with: 0 told to stop (SIGTERM, SIGINT), and everything ended in order; 1 something failed for good; 2 the
+ * configuration is wrong; 3 the hub, or the identity that is stored, refuses this cluster.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
+import { createLog, type Log } from "@muster/shared/log.ts";
+import { systemClock } from "@muster/shared/system-clock.ts";
+import { VERSION } from "@muster/shared/version.ts";
+import { createWorkerBundleOpener } from "./adapters/bundle/worker-bundle-opener.ts";
+import { createHttpEnrolment } from "./adapters/join/http.ts";
+import { createKeyMaker } from "./adapters/join/keys.ts";
+import { createKubernetesCluster } from "./adapters/kubernetes/create-kubernetes-cluster.ts";
+import { connectInCluster } from "./adapters/kubernetes/in-cluster.ts";
+import { connectKubeconfig } from "./adapters/kubernetes/kubeconfig.ts";
+import { createClusterLease } from "./adapters/kubernetes/lease.ts";
+import { createGrpcHubLink } from "./adapters/link/grpc/create-grpc-hub-link.ts";
+import { createIdentitySecret } from "./adapters/state/identity-secret.ts";
+import { ensureNamespace } from "./adapters/state/secret-document.ts";
+import { createSecretState } from "./adapters/state/secret-state.ts";
+import { type AgentConfig, readConfig } from "./config.ts";
+import { type Agent, createAgent } from "./create-agent.ts";
+import { keepIdentity } from "./flows/keep-identity.ts";
+
+const exitCodes = { stopped: 0, failed: 1, configuration: 2, refused: 3 } as const;
+
+const stopping = new AbortController();
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  // A second signal ends the process at once, as it would without us.
+  process.once(signal, () => stopping.abort());
+}
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  let config: AgentConfig;
+  try {
+    config = readConfig(process.argv.slice(2), process.env);
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n${error instanceof AppError && error.fix ? `${error.fix}\n` : ""}`);
+    return exitCodes.configuration;
+  }
+  const log = createLog({ name: "agent", level: config["log-level"] });
+  try {
+    await run(config, log);
+    log.info("stopped");
+    return exitCodes.stopped;
+  } catch (error) {
+    if (stopping.signal.aborted) return exitCodes.stopped;
+    log.error(
+      { err: error, ...(error instanceof AppError && error.fix ? { fix: error.fix } : {}) },
+      "the agent cannot go on",
+    );
+    return isAppError(error, "forbidden") ? exitCodes.refused : exitCodes.failed;
+  }
+}
+
+/** Starts everything, waits for the signal, and stops everything in reverse order. */
+async function run(config: AgentConfig, log: Log): Promise<void> {
+  const { namespace } = config;
+  const { signal } = stopping;
+  const clock = systemClock;
+  const random = Math.random;
+  const instance = randomUUID();
+  const cluster = createKubernetesCluster({ connection: await connect(config), clock, random, log, version: VERSION });
+  // Helm makes the namespace; who runs the agent by hand may have made none.
+  await ensureNamespace(cluster, namespace).catch((error) => log.debug({ err: error }, "namespace not made"));
+
+  const enrolment = createHttpEnrolment({ address: config.hub });
+  const identity = await keepIdentity(
+    {
+      hub: enrolment,
+      store: createIdentitySecret({ api: cluster, namespace }),
+      keys: createKeyMaker(),
+      clusterUid: () => cluster.clusterUid(),
+      caHash: config["ca-hash"],
+      joinToken: await joinToken(config),
+      clock,
+      random: (bytes) => randomBytes(bytes),
+      chance: random,
+      log,
+    },
+    { signal },
+  );
+  const { hubId, clusterId, chain } = identity.current();
+  const agent = createAgent({
+    cluster,
+    link: createGrpcHubLink({ identity: () => identity.current(), log }),
+    state: createSecretState({ cluster, namespace, instance }),
+    lease: createClusterLease({
+      api: cluster,
+      clock,
+      random,
+      log,
+      namespace,
+      name: "muster-agent",
+      identity: instance,
+    }),
+    bundles: createWorkerBundleOpener(),
+    identity: { hubId, clusterId, keySets: chain, keepKeySet: identity.keepKeySet, renewSoon: identity.renewSoon },
+    clock,
+    log,
+    random,
+    version: VERSION,
+    instance,
+  });
+  agent.start();
+  const closeHealth = config["health-port"] === 0 ? () => {} : serveHealth(agent, config["health-port"]);
+  await new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+  log.info("stopping");
+  closeHealth();
+  await agent.stop();
+  await enrolment.close();
+}
+
+async function connect(config: AgentConfig): ReturnType<typeof connectInCluster> {
+  const { kubeconfig, context } = config;
+  if (kubeconfig === undefined && context === undefined) return connectInCluster({ clock: systemClock });
+  return connectKubeconfig({
+    clock: systemClock,
+    ...(kubeconfig === undefined ? {} : { path: kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+  });
+}
+
+async function joinToken(config: AgentConfig): Promise<string | null> {
+  const file = config["join-token-file"];
+  if (file === undefined) return config["join-token"] ?? null;
+  try {
+    return (await readFile(file, "utf8")).trim() || null;
+  } catch (cause) {
+    throw new AppError("invalid", `the join token's file ${file} cannot be read: ${messageOf(cause)}`, {
+      cause,
+      fix: "Mount the file, or leave --join-token-file out if this agent has joined before.",
+    });
+  }
+}
+
+/** For a liveness probe: the process answers, and says what it does. Loopback only. */
+function serveHealth(agent: Agent, port: number): () => void {
+  const server = createServer((request, response) => {
+    if (request.url !== "/healthz") {
+      response.writeHead(404).end();
+      return;
+    }
+    const { isActing, isConnected, apps } = agent.status();
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(`${JSON.stringify({ status: "ok", isActing, isConnected, apps: apps.length })}\n`);
+  });
+  server.listen(port, "127.0.0.1");
+  server.unref();
+  return () => server.close();
+}
