@@ -184,7 +184,6 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
       });
     }
     metrics.took("assign", clock.now() - began);
-    input.traces.mark(uid, "assigned", clock.now());
     for (const decision of decisions) {
       if (decision.kind !== "assign") continue;
       const { cluster, generation, content, reason } = decision;

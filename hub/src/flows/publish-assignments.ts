@@ -53,6 +53,7 @@ export function publishAssignments(
 
   state.assigned.onChange((_key, value, before) => {
     if (value === null) return;
+    traces.mark(value.app, "assigned", clock.now());
     for (const [cluster, entry] of Object.entries(value.clusters) as [ClusterId, AssignedEntry][]) {
       if (before?.clusters[cluster] === entry) continue;
       const open = sessions.acting(cluster);

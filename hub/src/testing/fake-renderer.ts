@@ -1,0 +1,43 @@
+import { createHash } from "node:crypto";
+import type { Digest } from "@muster/shared/model/ids.ts";
+import type { Renderer, RenderInput, RenderResult } from "../ports/renderer.ts";
+
+/** Each line `Kind name` of each file is an object; a line `BROKEN` is a mistake; other text changes nothing. */
+export class FakeRenderer implements Renderer {
+  readonly kind = "plain";
+  readonly version: string;
+  renders = 0;
+
+  constructor(version = "fake/1") {
+    this.version = version;
+  }
+
+  async render({ files }: RenderInput): Promise<RenderResult> {
+    this.renders += 1;
+    const objects: string[] = [];
+    for (const file of files) {
+      for (const [index, line] of new TextDecoder().decode(file.bytes).split("\n").entries()) {
+        if (line === "BROKEN") {
+          const where = { path: file.path, line: index + 1, document: 1 };
+          return { kind: "invalid", problems: [{ code: "KindMissing", message: '"kind" is missing.', where }] };
+        }
+        if (/^\w+ \S+/.test(line)) objects.push(line);
+      }
+    }
+    const bytes = new TextEncoder().encode(objects.join("\n"));
+    return {
+      kind: "rendered",
+      bundle: {
+        digest: `b1:sha256:${createHash("sha256").update(bytes).digest("hex")}` as Digest,
+        compressed: bytes,
+        bytes: bytes.length,
+        objects: objects.map((line) => {
+          const [kind = "", name = ""] = line.split(" ");
+          return { apiVersion: "v1", kind, namespace: "", name };
+        }),
+      },
+    };
+  }
+
+  async close(): Promise<void> {}
+}
