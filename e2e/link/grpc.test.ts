@@ -3,7 +3,7 @@ import { AppError } from "@muster/shared/errors.ts";
 import type { AppUid, Digest } from "@muster/shared/model/ids.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startTcpProxy } from "../faults/tcp-proxy.ts";
-import { aReport, createLinkWorld, helloOf } from "./link-world.ts";
+import { aReport, createFakeGate, createLinkWorld, helloOf } from "./link-world.ts";
 
 const never = new AbortController().signal;
 const eventually = <T>(check: () => T | Promise<T>): Promise<T> => vi.waitFor(check, { timeout: 20_000, interval: 10 });
@@ -383,12 +383,21 @@ describe("a bad network", () => {
   });
 
   it("a hundred agents that come back at once are all let in, a few at a time", async () => {
-    const greeting = 0;
-    const greetingMax = 0;
-    const hub = await world.listen(
+    let greeting = 0;
+    let greetingMax = 0;
+    const { gate } = createFakeGate(
+      { hubId: world.keys.hubId, keySet: () => world.keys.signer.keySet() as never },
       {},
-      { limits: { greetingsAtOnceMax: 8, handshakesAtOnceMax: 8 }, heartbeatMs: 5_000 },
+      5_000,
     );
+    const greet: typeof gate.greet = async (session, hello) => {
+      greetingMax = Math.max(greetingMax, ++greeting);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      greeting -= 1;
+      hub.seen.sessions.push(session);
+      return gate.greet(session, hello);
+    };
+    const hub = await world.listen({ greet }, { limits: { greetingsAtOnceMax: 8, handshakesAtOnceMax: 8 } });
     const proxy = await proxied(hub.port);
     const identities = await Promise.all(
       Array.from({ length: 100 }, (_, i) => world.identity(proxy.endpoint, { cluster: `c-${i}` })),
@@ -402,6 +411,7 @@ describe("a bad network", () => {
     await connectAll();
     expect(new Set(hub.seen.sessions.slice(100).map((session) => session.peer.clusterId)).size).toBe(100);
     expect(performance.now() - before).toBeLessThan(20_000);
-    expect([greeting, greetingMax]).toEqual([0, 0]);
+    expect(greetingMax).toBeLessThanOrEqual(8);
+    expect(greetingMax).toBeGreaterThan(1);
   });
 });

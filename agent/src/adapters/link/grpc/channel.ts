@@ -18,16 +18,18 @@ export interface LinkIdentity {
 
 export const raw = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** A client of its own connection: mutual TLS 1.3, and the hub must prove the name that only its link carries. */
-export function openChannel(identity: LinkIdentity, endpoint: string, opts: { windowBytes?: number } = {}): Client {
-  const context = createSecureContext({
+export const contextOf = (identity: LinkIdentity) =>
+  createSecureContext({
     ca: identity.root,
     cert: identity.certificate,
     key: identity.privateKey,
     minVersion: "TLSv1.3",
     maxVersion: "TLSv1.3",
   });
-  return new Client(endpoint, ChannelCredentials.createFromSecureContext(context), {
+
+/** A client of its own connection: mutual TLS 1.3, and the hub must prove the name that only its link carries. */
+export function openChannel(identity: LinkIdentity, endpoint: string, opts: { windowBytes?: number } = {}): Client {
+  return new Client(endpoint, ChannelCredentials.createFromSecureContext(contextOf(identity)), {
     "grpc.ssl_target_name_override": LINK_SERVER_NAME,
     "grpc.default_authority": LINK_SERVER_NAME,
     "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
@@ -50,27 +52,11 @@ const CODES: Partial<Record<status, ErrorCode>> = {
   [status.UNIMPLEMENTED]: "unsupported",
 };
 
-/** grpc-js errors, translated once. TLS alerts arrive as text inside UNAVAILABLE. */
+/** grpc-js errors, translated once. */
 export function translate(error: unknown, what: string): AppError {
   if (error instanceof AppError) return error;
   const { code, details, message } = error as ServiceError;
-  const text = details || message || String(error);
-  const known = CODES[code];
-  if (known !== undefined) return new AppError(known, `${what}: ${text}`, { cause: error });
-  if (/\balert\b.*(certificate|unknown ca|handshake failure|access denied)/i.test(text)) {
-    const message_ = `${what}: the hub does not accept this agent's certificate (${text})`;
-    return new AppError("unauthenticated", message_, { cause: error });
-  }
-  if (
-    /self.signed certificate|unable to (get|verify).*(issuer|certificate)|altname|invalid purpose|unsuitable certificate/i.test(
-      text,
-    )
-  ) {
-    const message_ = `${what}: what answers there is not the hub that this cluster joined (${text})`;
-    return new AppError("unavailable", message_, {
-      cause: error,
-      fix: "Check what stands between this cluster and the hub: the link's TLS must not be terminated on the way.",
-    });
-  }
-  return new AppError("unavailable", `${what}: ${text}`, { cause: error });
+  return new AppError(CODES[code] ?? "unavailable", `${what}: ${details || message || String(error)}`, {
+    cause: error,
+  });
 }

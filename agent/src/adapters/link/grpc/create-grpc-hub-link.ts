@@ -3,6 +3,7 @@ import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import type { HubLink, HubSession } from "../../../ports/hub-link.ts";
 import { type LinkIdentity, openChannel, translate } from "./channel.ts";
+import { diagnose } from "./diagnose.ts";
 import { fetchBundleOver } from "./fetch-bundle.ts";
 import { type ControlSession, openSession } from "./session.ts";
 
@@ -46,7 +47,8 @@ export function createGrpcHubLink(opts: GrpcHubLinkOptions): HubLink {
       control = await openSession(client, hello, { signal, helloTimeoutMs: limits.helloTimeoutMs, log: opts.log });
     } catch (error) {
       release();
-      throw translate(error, `connect to ${endpoint}`);
+      const failure = translate(error, `connect to ${endpoint}`);
+      throw isWithoutReason(failure) && !signal.aborted ? await diagnose(identity, endpoint, failure) : failure;
     }
     // The goodbye leaves through the channel, so that closes a little later.
     control.ended.addEventListener("abort", () => setTimeout(release, 1_500).unref());
@@ -92,3 +94,6 @@ export function createGrpcHubLink(opts: GrpcHubLinkOptions): HubLink {
     },
   };
 }
+
+/** A refusal and a deadline say why; what the channel says is worth a second look. */
+const isWithoutReason = (error: AppError): boolean => error.code === "unavailable" && error.cause !== undefined;

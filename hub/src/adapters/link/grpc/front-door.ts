@@ -46,7 +46,8 @@ export async function openFrontDoor(opts: {
   const tls = createTlsServer({
     ...contextOf(opts.certificate.current()),
     requestCert: true,
-    rejectUnauthorized: true,
+    // Decided below, as Node itself would (after the handshake, on OpenSSL's verdict), but with the reason in the log.
+    rejectUnauthorized: false,
     ALPNProtocols: ["h2"],
     handshakeTimeout: limits.handshakeTimeoutMs,
   });
@@ -55,11 +56,16 @@ export async function openFrontDoor(opts: {
     waysOut.get(keyOf(socket))?.();
     // grpc-js leaves the errors of an injected socket to whoever injected it.
     socket.on("error", () => socket.destroy());
+    if (!socket.authorized) {
+      const reason = String(socket.authorizationError ?? "no certificate");
+      log.warn({ address: keyOf(socket), reason }, "connection without an accepted certificate");
+      socket.destroy();
+      return;
+    }
     opts.onConnection(socket);
   });
   tls.on("tlsClientError", (error, socket) => {
-    log.warn({ address: keyOf(socket), reason: messageOf(error) }, "connection without an accepted certificate");
-    socket.destroy();
+    log.warn({ address: keyOf(socket), reason: messageOf(error) }, "TLS handshake failed");
   });
 
   const server = createServer({ noDelay: true, pauseOnConnect: true }, async (socket) => {
