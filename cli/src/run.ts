@@ -1,9 +1,10 @@
+import { type ErrorCode, isAppError } from "@muster/shared/errors.ts";
 import { CommanderError } from "commander";
 import { createHubClient } from "./api/client.ts";
 import type { CommandContext } from "./commands/command-context.ts";
 import { resolveHub } from "./connection/hub-address.ts";
 import { readSettings, settingsPath } from "./connection/settings-file.ts";
-import { EXIT, Failure } from "./failure.ts";
+import { EXIT, type ExitCode, Failure } from "./failure.ts";
 import { printable } from "./output/printable.ts";
 import type { Terminal } from "./output/terminal.ts";
 import { createProgram, type ExtraCommands } from "./program.ts";
@@ -43,14 +44,23 @@ export async function run(words: readonly string[], options: RunOptions): Promis
   }
 }
 
+/** Failures of hub and agents that run inside this process. */
+const EXIT_BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
+  "not-found": EXIT.notFound,
+  forbidden: EXIT.refused,
+  unauthenticated: EXIT.refused,
+  unavailable: EXIT.unreachable,
+  conflict: EXIT.conflict,
+};
+
 function tell(terminal: Terminal, error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage; // it has told already
   if (terminal.interrupted.aborted) return EXIT.interrupted;
   const { paintWarning } = terminal;
-  if (error instanceof Failure) {
+  if (error instanceof Failure || isAppError(error)) {
     const fix = error.fix === undefined ? "" : `${printable(error.fix)}\n`;
     terminal.warn(`${paintWarning("bad", "muster:")} ${printable(error.message)}\n${fix}`);
-    return error.exitCode;
+    return error instanceof Failure ? error.exitCode : (EXIT_BY_CODE[error.code] ?? EXIT.failed);
   }
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   terminal.warn(

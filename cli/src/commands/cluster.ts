@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import { answered, type Schemas } from "../api/client.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { oneLine } from "../output/printable.ts";
-import { relativeTime } from "../output/time.ts";
 import { clusterColumns } from "../output/views.ts";
 import { forPrograms, type OutputFormat, outputOption, tableOf } from "../output/write-output.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -100,16 +99,22 @@ export async function askOrRefuse({ terminal }: CommandContext, question: string
 function registrationText(registration: Schemas["Registration"], now: number): string {
   const { token, hubAddress, caHash } = registration;
   const name = oneLine(registration.cluster.name);
-  const left = relativeTime(registration.expires, now).replace(/^in /, "");
+  const left = leftText(Date.parse(registration.expires) - now);
   return `Registered ${name}. Install its agent within ${left} (the token works once):
 
   helm install muster-agent ./charts/muster-agent --namespace muster-system --create-namespace \\
     --set hub.address=${hubAddress} --set hub.caHash=${caHash} \\
     --set join.token=${token}
 
-Or run the agent where a kubeconfig reaches the cluster:
+Or run the agent from this repository, where a kubeconfig reaches the cluster:
 
-  MUSTER_HUB_ADDRESS=${hubAddress} MUSTER_CA_HASH=${caHash} \\
-    MUSTER_JOIN_TOKEN=${token} node agent/src/main.ts
+  npm run agent -- --context CONTEXT --hub ${hubAddress} --ca-hash ${caHash} \\
+    --join-token ${token}
 `;
+}
+
+/** `1 h`, `45 min`; to the next full minute, since a clock a second off must not make "59 min" of an hour. */
+function leftText(ms: number): string {
+  const minutes = Math.max(1, Math.ceil(ms / 60_000 - 0.1));
+  return minutes % 60 === 0 ? `${minutes / 60} h` : `${minutes} min`;
 }

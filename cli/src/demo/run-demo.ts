@@ -46,9 +46,9 @@ export async function runDemo(options: {
     await tellStory(fleet, narrator);
     narrator.clusters(await lookAtClusters(fleet));
     const took = tookText(terminal.now() - startedAt);
-    const next = "Next, on your own repository and clusters: npx muster up --repo URL --path DIR --context NAME";
+    const next = "\n  Your own repository and clusters: npx muster up --repo URL --path DIR --context NAME";
     const stay = isOnce ? "" : "\n  The table stays live; Ctrl-C ends it and removes everything.";
-    narrator.footer(`  ${terminal.paint("good", `All of it in ${took}.`)} ${next}${stay}`);
+    narrator.footer(`  ${terminal.paint("good", `All of it in ${took}.`)}${next}${stay}`);
     if (!isOnce) await untilAborted(interrupted);
     return true;
   } catch (error) {

@@ -18,7 +18,9 @@ export function statusText(
       ? `No Apps yet. Define one and run: muster apply -f FILE\n`
       : tableOf(terminal, format, appColumns(now), status.apps);
   const problems = problemLines(terminal, status);
-  return [headline(terminal, status), apps, ...(problems.length === 0 ? [] : [problems.join("\n\n")])].join("\n");
+  return [headline(terminal, status), apps, ...(problems.length === 0 ? [] : [`${problems.join("\n\n")}\n`])].join(
+    "\n",
+  );
 }
 
 function headline({ paint }: Pick<Terminal, "paint">, { clusters, sources }: Schemas["Status"]): string {
@@ -58,7 +60,12 @@ function problemLines({ paint, now }: Pick<Terminal, "paint" | "now">, status: S
     (cluster) =>
       `${paint("busy", "!")} ${printable(cluster.name)}: its clock is ${Math.round((cluster.clockSkewMs ?? 0) / 1_000)} s off (seen ${relativeTime(cluster.lastSeen, now())})`,
   );
-  return [...problems, ...clocks];
+  const failing = status.apps.filter(({ summary, problems: own }) => summary.failed > 0 && own.length === 0);
+  const hints = failing.map(({ project, name, summary }) => {
+    const app = oneLine(`${project}/${name}`);
+    return `${paint("bad", "✗")} ${paint("strong", app)} fails on ${summary.failed} of ${summary.clusters} clusters: muster get app ${app}`;
+  });
+  return [...problems, ...hints, ...clocks];
 }
 
 const indent = (text: string): string => text.replace(/^/gm, "  ");

@@ -89,8 +89,9 @@ export const releaseColumns = (now: number): readonly FieldColumn<Schemas["Relea
   { title: "RELEASE", align: "right", cell: (it) => `r${it.number}` },
   { title: "COMMIT", widthMin: 14, cell: (it) => commitText(it.commit, it.subject) },
   { title: "OBJECTS", align: "right", cell: (it) => it.objects },
-  { title: "CAUSE", widthMin: 8, cell: (it) => (it.cause.detail === "" ? it.cause.kind : it.cause.detail) },
+  { title: "CAUSE", cell: (it) => it.cause.kind },
   { title: "AGE", align: "right", cell: (it) => age(it.created, now) },
+  { title: "BECAUSE", isWide: true, cell: (it) => it.cause.detail },
   { title: "BYTES", isWide: true, align: "right", cell: (it) => it.bytes },
   { title: "DIGEST", isWide: true, cell: (it) => it.digest },
 ];

@@ -89,31 +89,31 @@ async function deleteEverywhere(
   const log = logOf(options);
   const { env, version, terminal } = context;
   const contexts = record.clusters.flatMap((cluster) => cluster.context ?? []);
+  const failed = new AbortController();
+  const onFatal = (error: unknown) => failed.abort(error);
   const clusters = await openContexts(contexts, { env, log, version });
   try {
-    let failure: unknown = null;
-    const fleet = await startFleet({
-      clusters,
-      folder,
-      log,
-      version,
-      onFatal: (error) => {
-        failure = error;
-      },
-    });
+    const fleet = await startFleet({ clusters, folder, log, version, onFatal });
     try {
-      await deleteApp(fleet.client, record.app, (left) => terminal.warn(`waiting for ${left} to confirm\n`));
-      if (failure !== null) throw failure;
+      await deleteApp(fleet.client, record.app, (state) => terminal.warn(`${state}\n`));
+      failed.signal.throwIfAborted();
     } finally {
       await fleet.close();
     }
-    for (const cluster of clusters) await removeOwn(cluster, record);
   } finally {
     await Promise.all(clusters.map((cluster) => cluster.close()));
   }
+  // Anew: an agent that stops closes its connection to the cluster with it.
+  for (const cluster of await openContexts(contexts, { env, log, version })) {
+    try {
+      await removeOwn(cluster, record);
+    } finally {
+      await cluster.close();
+    }
+  }
 }
 
-async function deleteApp({ api }: HubClient, name: string, onWait: (left: string) => void): Promise<void> {
+async function deleteApp({ api }: HubClient, name: string, onWait: (state: string) => void): Promise<void> {
   const params = { path: { project: "default", name } };
   const find = async () => (await answered(api.GET("/v1/apps"))).items.find((app) => app.name === name);
   if ((await find()) === undefined) return;
