@@ -15,6 +15,8 @@ export interface AgentOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly flags?: readonly string[];
   readonly clockOffsetMs?: number;
+  /** Path of its main file from the root of the repository; by default the sources, which Node runs as they are. */
+  readonly main?: string;
 }
 
 /**
@@ -25,13 +27,13 @@ export async function startAgent(options: AgentOptions): Promise<Program> {
   const { join: joining } = options;
   const program = createProgram({
     name: options.name,
-    main: "agent/src/main.ts",
+    main: options.main ?? "agent/src/main.ts",
     args: () => options.flags ?? [],
     env: () => ({
       HOME: options.folder,
-      KUBECONFIG: options.cluster.kubeconfigPath,
+      MUSTER_KUBECONFIG: options.cluster.kubeconfigPath,
       MUSTER_NAMESPACE: options.namespace,
-      MUSTER_HUB_ADDRESS: joining.hubAddress,
+      MUSTER_HUB: joining.hubAddress,
       MUSTER_CA_HASH: joining.caHash,
       ...(joining.token === null ? {} : { MUSTER_JOIN_TOKEN: joining.token }),
       ...options.env,

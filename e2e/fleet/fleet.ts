@@ -14,7 +14,7 @@ export interface FleetOptions {
   /** Stays the caller's to stop. */
   readonly forge: Forge;
   readonly hub?: Partial<Omit<HubOptions, "reaper" | "folder">>;
-  readonly agent?: Pick<AgentOptions, "env" | "flags" | "clockOffsetMs">;
+  readonly agent?: Pick<AgentOptions, "env" | "flags" | "clockOffsetMs" | "main">;
   /** Default true: answers when every cluster is connected. */
   readonly connected?: boolean;
 }
@@ -27,6 +27,8 @@ export interface Fleet {
   /** Holds data and logs; removed at the end. */
   readonly folder: string;
   readonly reaper: Reaper;
+  /** When each webhook of the forge came by on its way to the hub, milliseconds since 1970. */
+  readonly webhookArrivals: readonly number[];
   /** A repository, a namespace and, unless told otherwise, a Source and an App applied. */
   newApp(prefix?: string, options?: NewAppOptions): Promise<FleetApp>;
   untilConnected(): Promise<void>;
@@ -104,6 +106,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       forge: options.forge,
       folder: folder.path,
       reaper,
+      webhookArrivals: relay.arrivals,
       addMember,
       newApp: (prefix = "app", appOptions) => {
         apps += 1;

@@ -15,6 +15,8 @@ export interface HubOptions {
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly clockOffsetMs?: number;
+  /** Path of its main file from the root of the repository; by default the sources, which Node runs as they are. */
+  readonly main?: string;
   /** Where agents are told that the link is, instead of the hub's own port: a proxy in between. */
   readonly advertisedLink?: (linkPort: number) => Promise<string>;
 }
@@ -46,7 +48,7 @@ export async function startHub(options: HubOptions): Promise<HubProcess> {
 
   const program = createProgram({
     name: "hub",
-    main: "hub/src/main.ts",
+    main: existsSync("hub/src/main.ts") ? "hub/src/main.ts" : "e2e/fleet/scratch/hub-main.ts",
     args: () => [
       ...["--data-dir", dataDir],
       ...["--listen", `127.0.0.1:${apiPort}`],

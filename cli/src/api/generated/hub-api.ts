@@ -283,6 +283,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project}/apps/{name}/trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When the last few Revisions passed each arrow on their way to the clusters and back */
+        get: operations["traceApp"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project}/apps/{name}/why": {
         parameters: {
             query?: never;
@@ -892,6 +909,26 @@ export interface components {
                 version: string;
             };
             sources: components["schemas"]["Source"][];
+        };
+        Trace: {
+            at: {
+                assigned?: number;
+                compared?: number;
+                fetched?: number;
+                intended?: number;
+                released?: number;
+                rendered?: number;
+                woken?: number;
+            };
+            clusters: {
+                [key: string]: {
+                    applied?: number;
+                    healthy?: number;
+                    sent?: number;
+                };
+            };
+            commit: string;
+            release: number | null;
         };
         Why: {
             app: string;
@@ -1560,6 +1597,40 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["Release"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    traceApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Trace"][];
                     };
                 };
             };

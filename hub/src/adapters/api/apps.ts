@@ -1,6 +1,6 @@
 import { name } from "@muster/shared/model/ids.ts";
 import { z } from "zod";
-import { appDetailView, appView, placementDetailView, releaseView, whyView } from "../../core/views.ts";
+import { appDetailView, appView, placementDetailView, releaseView, traceView, whyView } from "../../core/views.ts";
 import { type Api, listOf, noContent, type RouteContext, scopedParams } from "./routes.ts";
 
 export function addAppRoutes(api: Api, { commands, queries, actor }: RouteContext): void {
@@ -126,5 +126,19 @@ function addHistoryRoutes(api: Api, { queries }: Pick<RouteContext, "queries">):
       },
     },
     (request) => queries.why(request.params, request.query.cluster ?? null),
+  );
+
+  api.get(
+    "/v1/projects/:project/apps/:name/trace",
+    {
+      schema: {
+        operationId: "traceApp",
+        tags,
+        summary: "When the last few Revisions passed each arrow on their way to the clusters and back",
+        params: scopedParams,
+        response: { 200: listOf(traceView) },
+      },
+    },
+    async (request) => ({ items: [...(await queries.trace(request.params))] }),
   );
 }

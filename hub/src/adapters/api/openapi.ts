@@ -19,6 +19,7 @@ const named = {
   Registration: views.registration,
   Source: views.sourceView,
   Release: views.releaseView,
+  Trace: views.traceView,
   Pin: views.pinView,
   Placement: views.placementView,
   PlacementDetail: views.placementDetailView,
