@@ -89,11 +89,12 @@ export function createHub(deps: HubDependencies): Hub {
   const hex = (bytes: number): string => Buffer.from(deps.randomBytes(bytes)).toString("hex");
   const newId = (): string => hex(12);
   const stopping = new AbortController();
+  const draining = new AbortController();
   const waitingFor = new Set(["store", "leadership"]);
   let leadership: Leadership | null = null;
   let linkEndpoint: string | null = null;
 
-  const audit = createAuditDrain({ journal: store.journal, clock, random, log, metrics, signal: stopping.signal });
+  const audit = createAuditDrain({ journal: store.journal, clock, random, log, metrics, signal: draining.signal });
   const state = new HubState(store.documents, audit);
   const traces = createTraces();
   const sessions = new Sessions();
@@ -286,12 +287,14 @@ export function createHub(deps: HubDependencies): Hub {
     async stop() {
       waitingFor.add("stop");
       await deps.link?.close();
+      // Entries that are not drained yet are in their documents: the next start takes them up.
+      draining.abort();
       await sweep.stop();
       await tracker.stop();
       await renders.loop.stop();
       await operations.stop();
       await drive.stop();
-      await audit.flush();
+      await audit.flush().catch(() => {});
       stopping.abort();
       await leadership?.release();
     },

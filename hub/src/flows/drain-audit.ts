@@ -1,5 +1,5 @@
 import { backoff } from "@muster/shared/backoff.ts";
-import type { Clock } from "@muster/shared/clock.ts";
+import { type Clock, cancelled } from "@muster/shared/clock.ts";
 import type { Log } from "@muster/shared/log.ts";
 import { AUDIT_STREAM, type AuditEntry } from "../core/documents/audit-entry.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
@@ -15,7 +15,7 @@ export interface AuditDrain {
   isDrained(id: string): boolean;
   /** The document that held them is written without them, or gone. */
   forget(ids: Iterable<string>): void;
-  /** Resolves when everything noticed so far is in the journal. */
+  /** Resolves when everything noticed so far is in the journal. @throws AppError "cancelled" when it is stopped. */
   flush(): Promise<void>;
 }
 
@@ -74,6 +74,7 @@ export function createAuditDrain(deps: {
     },
     async flush() {
       while (running !== null) await running;
+      if (waiting.size > 0) throw cancelled("draining the audit entries", signal.reason);
     },
   };
 }

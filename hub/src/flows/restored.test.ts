@@ -99,12 +99,22 @@ describe("a hub restored from yesterday's copy", () => {
     await vi.waitFor(async () => expect((await shopView()).summary).toMatchObject({ ahead: 0, healthy: 1 }), soon);
     const { mark } = eu.held.get(await fixture.uidOf()) ?? {};
     expect(mark?.epoch.number).toBe(2);
-    // us-1 was not there: it proves its own forgotten mark, and stays until it is recovered as well.
+    // us-1 was not there. The whole App was recovered, so it follows when it comes.
     await us.connect(fixture.hub.gate);
-    await vi.waitFor(async () => expect((await shopView()).summary.ahead).toBe(1), soon);
-    await fixture.hub.commands.recover(person, { mode: "reassert", reason: "restored", clusters: { names: ["us-1"] } });
     await vi.waitFor(async () => expect((await shopView()).summary).toMatchObject({ ahead: 0, healthy: 2 }), soon);
+    expect(us.held.get(await fixture.uidOf())?.mark.epoch.number).toBe(2);
     expect(await fixture.store.documents.list("operations")).toEqual([]);
+  });
+
+  it("recovers only the clusters that are named", async () => {
+    await fixture.startHub();
+    await eu.connect(fixture.hub.gate);
+    await us.connect(fixture.hub.gate);
+    await vi.waitFor(async () => expect((await shopView()).summary.ahead).toBe(2), soon);
+    const received = eu.received.length;
+    await fixture.hub.commands.recover(person, { mode: "reassert", reason: "restored", clusters: { names: ["us-1"] } });
+    await vi.waitFor(async () => expect((await shopView()).summary).toMatchObject({ ahead: 1, healthy: 1 }), soon);
+    expect(eu.received).toHaveLength(received);
   });
 
   it("recovers by a commit that is newer than the head found at the epoch's first fetch", async () => {

@@ -113,6 +113,8 @@ export class FakeAgent {
   #receive(event: HubEvent): void {
     this.events.push(event.kind);
     if (event.kind === "ahead") this.ahead = event.apps;
+    // A hub that was killed may have lost the last reports: an agent tells its state anew in each session.
+    if (event.kind === "in-sync") for (const { assignment } of this.held.values()) this.#tell(assignment);
     if (event.kind !== "assignment") return;
     const assignment = decodeAssignment(event.signed.payload);
     this.received.push(assignment);
@@ -129,6 +131,10 @@ export class FakeAgent {
     if (order !== "newer") return;
     const mark: Mark = { hubId, appUid: uid, epoch, generation, payloadSha256 };
     this.held.set(uid, { mark, proof: event.signed, assignment });
+    this.#tell(assignment);
+  }
+
+  #tell(assignment: Assignment): void {
     const change = this.report?.(assignment) ?? null;
     if (change !== null) this.send(reportOf(assignment, change)).catch(() => {});
   }
