@@ -53,12 +53,14 @@ const clean = (text: string): string =>
 export function upDefinitions(request: UpRequest, clusters: readonly string[]): readonly object[] {
   const { name, repository, branch, path, namespace } = request;
   const apiVersion = "muster.dev/v1alpha1";
+  // A repository on this machine costs nothing to look at, and nobody sends a webhook for it.
+  const poll = repository.startsWith("file://") ? "2s" : "15s";
   return [
     {
       apiVersion,
       kind: "Source",
       metadata: { name },
-      spec: { git: { url: repository, ref: { branch } }, poll: "15s" },
+      spec: { git: { url: repository, ref: { branch } }, poll },
     },
     {
       apiVersion,
