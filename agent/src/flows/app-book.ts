@@ -114,6 +114,8 @@ export class AppBook {
         appliedDigest: digest === known.record.appliedDigest ? digest : null,
       };
       known.assignment = assignment;
+      // What is known so far is of the former assignment, and must never be told as being of this one.
+      known.phase = "Pending";
       known.pruned = 0;
       known.failures = 0;
       known.problems = [];

@@ -6,11 +6,11 @@ import type { AppEntry, ObjectState } from "./app-book.ts";
 
 /** Drift records that are kept and told, per App. */
 const recordsMax = 20;
-/** How often in a row an object is healed at once. */
-const freeHeals = 3;
+/** How often in a row an object is healed at once: a person gives up sooner, a controller does not. */
+const freeHeals = 20;
 const healWaitMsMax = 5 * 60_000;
-/** So long without drift, and the writers are no longer fighting. */
-const quietMs = 10 * 60_000;
+/** So long after a heal, or twice as long as the last wait, and nobody is fighting any more. */
+const quietMs = 60_000;
 
 type PresentDrift = ReadonlyMap<string, readonly FieldDrift[]>;
 
@@ -68,13 +68,14 @@ export function recordHealed(
   if (healed.length > 0) entry.drift = [...healed, ...entry.drift].slice(0, recordsMax);
 }
 
-/** The first few heals are free; then each waits about twice as long as the one before, up to five minutes. */
+/** The first heals are free; then each waits about twice as long as the one before, up to five minutes. */
 export function nextHeal(
   before: ObjectState["heals"],
   now: number,
   random: () => number,
 ): NonNullable<ObjectState["heals"]> {
-  const count = before === null || now - before.lastAt > quietMs ? 1 : before.count + 1;
+  const isFight = before !== null && now - before.lastAt <= Math.max(quietMs, 2 * (before.notBefore - before.lastAt));
+  const count = isFight ? before.count + 1 : 1;
   if (count < freeHeals) return { count, lastAt: now, notBefore: now };
   const bound = Math.min(healWaitMsMax, 1_000 * 2 ** Math.min(count - freeHeals, 16));
   return { count, lastAt: now, notBefore: now + Math.ceil(bound * (0.5 + random() / 2)) };

@@ -35,7 +35,7 @@ const clockSkewMsMax = 60_000;
  */
 export async function keepSession(deps: SessionDeps): Promise<void> {
   const { link, clock, log, signal, acting, slot } = deps;
-  const wait = backoff({ initialMs: 1_000, maxMs: 60_000, random: deps.random });
+  const wait = backoff({ initialMs: 1_000, maxMs: 30_000, random: deps.random });
   await Promise.race([acting.changed(), clock.sleep(2_000, signal).catch(() => {})]);
   while (!signal.aborted) {
     const stop = new AbortController();

@@ -94,7 +94,8 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
       }
       case "remove": {
         await removeApp({ ...runDeps, log: log.child(idsOf(entry)) }, entry, content, { isInherited, lost });
-        await finish(entry);
+        // Placed again meanwhile: there is an assignment to carry out, and the record must stay.
+        if (entry.assignment.content === content) await finish(entry);
         return null;
       }
       default:

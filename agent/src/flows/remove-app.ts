@@ -12,7 +12,7 @@ import { RetryLater, type RunDeps } from "./run-app.ts";
 
 /**
  * Carries out a tombstone: deletes what the inventory names, last applied first, and is done when it is really gone.
- * Returns true then. Protected kinds and objects that are told to stay do stay.
+ * Protected kinds and objects that are told to stay do stay.
  */
 export async function removeApp(
   deps: Omit<RunDeps, "bundles" | "noteKinds">,
@@ -20,14 +20,17 @@ export async function removeApp(
   content: { readonly action: "delete" | "keep" },
   opts: { readonly isInherited: boolean; readonly lost: AbortSignal },
 ): Promise<void> {
+  const { assignment } = entry;
   // The mark first: from here on nothing older brings the App back.
   await deps.persist(entry);
-  if (content.action === "keep" || opts.isInherited) return;
+  if (content.action === "keep" || opts.isInherited || entry.assignment !== assignment) return;
   entry.phase = "Pruning";
   deps.changed(entry, "progress");
 
   const live = await look(deps, entry);
   const groups = planPrune({ entries: entry.record.inventory, live, keepAll: null });
+  // An App that was placed again meanwhile keeps what is not deleted yet.
+  if (entry.assignment !== assignment) return;
   const pruned = await pruneGroups(deps, groups, opts.lost);
   entry.pruned += pruned.deleted.length;
   entry.retained = groups.flat().flatMap((step) => (step.kind === "retain" ? [step] : []));
@@ -42,7 +45,7 @@ export async function removeApp(
     inventory: [...settleInventory(entry.record.inventory, { uids: new Map(), gone })],
   };
   for (const key of gone) entry.objects.delete(key);
-  if (entry.problems.length === 0 && ending.size === 0) return;
+  if (entry.assignment !== assignment || (entry.problems.length === 0 && ending.size === 0)) return;
   if (ending.size > 0) {
     const [first] = ending.values();
     deps.log.info({ left: ending.size, first: first && formatObject(first) }, "waiting for deleted objects to be gone");

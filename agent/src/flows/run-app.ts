@@ -77,13 +77,15 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
   if (content.sync.drift !== "off") recordLeft(entry, plan, present, now);
 
   await persistUnion(deps, entry, plan, isApplied);
+  if (entry.assignment !== assignment) return null;
   forgetOthers(entry, byKey, unknown);
   const writes = plan.groups.flat().some((step) => step.kind === "apply");
   if (writes && !isApplied) show(deps, entry, "Applying", "progress");
   if (plan.createNamespace !== null) await createNamespace(deps.cluster, plan.createNamespace);
+  if (entry.assignment !== assignment) return null;
   const outcome = await applyGroups(deps, entry, plan, byKey, { lost, superseded });
   recordHealed(entry, plan, present, deps.clock.now(), (before) => nextHeal(before, deps.clock.now(), deps.random));
-  if (outcome.isSuperseded) return null;
+  if (outcome.isSuperseded || entry.assignment !== assignment) return null;
 
   const isAccepted = outcome.isAccepted && unknown.length === 0;
   const gone = new Set<string>();
@@ -91,6 +93,7 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
     // Prune after apply: a rename must never leave a gap in serving.
     if (plan.prune.flat().some((step) => step.kind === "prune")) show(deps, entry, "Pruning", "progress");
     const pruned = await pruneGroups(deps, plan.prune, lost);
+    if (entry.assignment !== assignment) return null;
     for (const key of pruned.gone) gone.add(key);
     entry.pruned += pruned.deleted.length;
     entry.problems = pruned.problems;

@@ -1,0 +1,84 @@
+import { FakeClock } from "@muster/shared/testing/fake-clock.ts";
+import { describe, expect, test } from "vitest";
+import { KeyedQueue } from "./keyed-queue.ts";
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function start(concurrency = 2) {
+  const clock = new FakeClock();
+  const queue = new KeyedQueue<string>({ clock });
+  const stop = new AbortController();
+  const begun: string[] = [];
+  const finish = new Map<string, () => void>();
+  const ended = queue.run(
+    (key) => {
+      begun.push(key);
+      return new Promise<void>((resolve) => finish.set(key, resolve));
+    },
+    { concurrency, signal: stop.signal },
+  );
+  const end = async (key: string) => {
+    finish.get(key)?.();
+    await turn();
+  };
+  return { clock, queue, stop, begun, end, ended };
+}
+
+describe("KeyedQueue", () => {
+  test("works on a key once at a time, and again if it was added meanwhile", async () => {
+    const { queue, begun, end } = start();
+    queue.add("a");
+    await turn();
+    queue.add("a");
+    queue.add("a");
+    await turn();
+    expect(begun).toEqual(["a"]);
+    await end("a");
+    expect(begun).toEqual(["a", "a"]);
+    await end("a");
+    expect(queue.isIdle).toBe(true);
+  });
+
+  test("never works on more keys than it may", async () => {
+    const { queue, begun, end } = start(2);
+    for (const key of ["a", "b", "c"]) queue.add(key);
+    await turn();
+    expect(begun).toEqual(["a", "b"]);
+    await end("a");
+    expect(begun).toEqual(["a", "b", "c"]);
+  });
+
+  test("later comes later, sooner wins, now wins over both", async () => {
+    const { clock, queue, begun, end } = start();
+    queue.addAfter("a", 1_000);
+    queue.addAfter("a", 500);
+    queue.addAfter("a", 2_000);
+    queue.addAfter("b", 9_000);
+    await turn();
+    await clock.advance(499);
+    expect(begun).toEqual([]);
+    await clock.advance(1);
+    await turn();
+    expect(begun).toEqual(["a"]);
+    await end("a");
+    queue.add("b");
+    await turn();
+    expect(begun).toEqual(["a", "b"]);
+    await end("b");
+    await clock.advance(20_000);
+    expect(begun).toEqual(["a", "b"]);
+  });
+
+  test("stops: waits for what is under way, begins nothing more, and can run again", async () => {
+    const { clock, queue, stop, begun, end, ended } = start(1);
+    queue.add("a");
+    queue.add("b");
+    await turn();
+    stop.abort();
+    await turn();
+    await end("a");
+    await ended;
+    expect(begun).toEqual(["a"]);
+    expect(clock.sleepers).toBe(0);
+  });
+});
