@@ -1,6 +1,8 @@
-import type { HubMessage, HubSession } from "@muster/agent/ports/hub-link.ts";
+import { type ContractHub, fetchAll, hubLinkContract, readSession } from "@muster/agent/ports/hub-link.contract.ts";
+import { agentLinkContract, contractReport } from "@muster/hub/ports/agent-link.contract.ts";
+import type { HubEvent } from "@muster/hub/ports/agent-link.ts";
 import { AppError } from "@muster/shared/errors.ts";
-import type { AppUid, Digest } from "@muster/shared/model/ids.ts";
+import type { Digest } from "@muster/shared/model/ids.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startTcpProxy } from "../faults/tcp-proxy.ts";
 import { aReport, createFakeGate, createLinkWorld, helloOf } from "./link-world.ts";
@@ -21,63 +23,61 @@ async function proxied(port: number) {
   return proxy;
 }
 
-/** Reads a session's messages into a list; `end` tells how it ended. */
-function read(session: HubSession) {
-  const messages: HubMessage[] = [];
-  const end = (async () => {
-    try {
-      for await (const message of session.messages) messages.push(message);
-      return null;
-    } catch (error) {
-      return error as AppError;
-    }
-  })();
-  return { messages, end };
-}
+describe("gRPC, the agent's end", () =>
+  hubLinkContract(async (hub) => {
+    const own = await createLinkWorld();
+    const { bundle } = hub;
+    const served = await own.listen(
+      {
+        ...(hub.neverAnswers ? { greet: () => new Promise(() => {}) } : {}),
+        ...(hub.refuse
+          ? { greet: async () => ({ kind: "refused", ...(hub.refuse as Required<ContractHub>["refuse"]) }) }
+          : {}),
+        report: async (_, { reports }) => hub.report?.(reports),
+        acting: (_, isActing) => hub.acting?.(isActing),
+        openBundle: async () =>
+          bundle ? { bytes: bundle.length, read: async (from, to) => bundle.subarray(from, to) } : null,
+      },
+      { isQuiet: true },
+    );
+    const proxy = await startTcpProxy({ port: served.port });
+    own.defer(() => proxy.close());
+    return {
+      link: own.agent(await own.identity(proxy.endpoint)),
+      send: (message) => served.seen.sessions.at(-1)?.send(message as HubEvent),
+      refuse: (code, message) => served.seen.sessions.at(-1)?.refuse(code, message),
+      cut: () => proxy.cut(),
+      hellos: served.seen.hellos,
+      close: () => own.close(),
+    };
+  }));
+
+describe("gRPC, the hub's end", () =>
+  agentLinkContract(async () => {
+    const own = await createLinkWorld();
+    return {
+      link: await own.hubLink(),
+      keySet: own.keys.signer.keySet(),
+      close: () => own.close(),
+      async dial(endpoint, hello) {
+        const session = await own.agent(await own.identity(endpoint)).connect(hello, { signal: never });
+        const { messages, end } = readSession(session);
+        return {
+          ack: session.ack,
+          get received() {
+            return messages.map(({ kind }) => kind);
+          },
+          report: (generations) => session.report(generations.map(contractReport), { signal: never }),
+          setActing: session.setActing,
+          fetch: (_, offset) => fetchAll(session, offset),
+          leave: () => session.close(),
+          ended: end,
+        };
+      },
+    };
+  }));
 
 describe("a session", () => {
-  it("begins with Hello and its ack, then carries assignments in order, in-sync and notices", async () => {
-    const hub = await world.listen();
-    const identity = await world.identity(hub.endpoint);
-    const session = await world.agent(identity).connect(helloOf(), { signal: never });
-    expect(session.ack).toMatchObject({ protocol: 1, hubId: world.keys.hubId, heartbeatMs: 200 });
-    expect(hub.seen.hellos).toEqual([helloOf()]);
-    expect(hub.seen.sessions[0]?.peer).toMatchObject({ clusterId: "c-1", clusterUid: "uid-1" });
-    const { messages, end } = read(session);
-    for (let i = 0; i < 500; i++) {
-      hub.seen.sessions[0]?.send({ kind: "assignment", signed: world.keys.signer.sign(Buffer.from(`payload ${i}`)) });
-    }
-    hub.seen.sessions[0]?.send({ kind: "ahead", apps: ["a" as AppUid] });
-    await eventually(() => expect(messages).toHaveLength(502));
-    expect(messages[0]).toEqual({ kind: "in-sync" });
-    expect(messages.at(-1)).toEqual({ kind: "ahead", apps: ["a"] });
-    const payloads = messages.flatMap((m) =>
-      m.kind === "assignment" ? [Buffer.from(m.signed.payload).toString()] : [],
-    );
-    expect(payloads).toEqual(Array.from({ length: 500 }, (_, i) => `payload ${i}`));
-    session.setActing(false);
-    await eventually(() => expect(hub.seen.acting).toEqual([false]));
-    await eventually(() => expect(hub.seen.heartbeats).toBeGreaterThan(2));
-    await session.close();
-    expect(await end).toBeNull();
-    await eventually(() => expect(hub.seen.gone).toBe(1));
-    expect(hub.seen.sessions[0]?.closed.aborted).toBe(true);
-  });
-
-  it("reports are acknowledged only when they are stored", async () => {
-    const stored = Promise.withResolvers<void>();
-    const hub = await world.listen({ report: () => stored.promise });
-    const session = await world.agent(await world.identity(hub.endpoint)).connect(helloOf(), { signal: never });
-    let isAcked = false;
-    const reported = session.report([aReport(1)], { signal: never }).then(() => {
-      isAcked = true;
-    });
-    await eventually(() => expect(hub.seen.heartbeats).toBeGreaterThan(1));
-    expect(isAcked).toBe(false);
-    stored.resolve();
-    await reported;
-  });
-
   it("carries thousands of reports through a bounded window, in order", async () => {
     let underWay = 0;
     let underWayMax = 0;
@@ -97,49 +97,6 @@ describe("a session", () => {
     expect(underWayMax).toBe(1);
   });
 
-  it("reports that were not acknowledged fail with the session, and a wrong report fails alone", async () => {
-    const hub = await world.listen({ report: () => new Promise(() => {}) });
-    const proxy = await proxied(hub.port);
-    const session = await world.agent(await world.identity(proxy.endpoint)).connect(helloOf(), { signal: never });
-    await expect(session.report([{ ...aReport(1), generation: 0 }], { signal: never })).rejects.toMatchObject({
-      code: "invalid",
-    });
-    const cancel = new AbortController();
-    const cancelled = session.report([aReport(1)], { signal: cancel.signal });
-    cancel.abort();
-    await expect(cancelled).rejects.toMatchObject({ code: "cancelled" });
-    const lost = session.report([aReport(2)], { signal: never });
-    lost.catch(() => {});
-    proxy.cut();
-    await expect(lost).rejects.toMatchObject({ code: "unavailable" });
-  });
-
-  it("is refused with the hub's reason", async () => {
-    const message = "prod-eu-1 was removed from this hub";
-    const hub = await world.listen({ greet: async () => ({ kind: "refused", code: "forbidden", message }) });
-    const link = world.agent(await world.identity(hub.endpoint));
-    await expect(link.connect(helloOf(), { signal: never })).rejects.toMatchObject({ code: "forbidden", message });
-  });
-
-  it("is refused later, too: revoking ends it at once, with the reason", async () => {
-    const hub = await world.listen();
-    const session = await world.agent(await world.identity(hub.endpoint)).connect(helloOf(), { signal: never });
-    const { end } = read(session);
-    hub.seen.sessions[0]?.refuse("forbidden", "revoked by admin");
-    expect(await end).toMatchObject({ code: "forbidden", message: "revoked by admin" });
-    expect(hub.seen.gone).toBe(1);
-    await expect(session.report([aReport(1)], { signal: never })).rejects.toMatchObject({ code: "forbidden" });
-    expect(() => session.fetchBundle(digest, { offset: 0, signal: never })).toThrow(/revoked/);
-  });
-
-  it("does not speak a protocol that the agent does not know", async () => {
-    const hub = await world.listen();
-    const link = world.agent(await world.identity(hub.endpoint));
-    await expect(link.connect(helloOf({ protocol: { min: 2, max: 3 } }), { signal: never })).rejects.toMatchObject({
-      code: "unsupported",
-    });
-  });
-
   it("ends when connecting is cancelled, or the hub never answers", async () => {
     const hub = await world.listen({ greet: () => new Promise(() => {}) });
     const identity = await world.identity(hub.endpoint);
@@ -150,14 +107,6 @@ describe("a session", () => {
     await expect(connecting).rejects.toMatchObject({ code: "cancelled" });
     const impatient = world.agent(identity, { helloTimeoutMs: 300 });
     await expect(impatient.connect(helloOf(), { signal: never })).rejects.toMatchObject({ code: "unavailable" });
-  });
-
-  it("a hub that stops says so", async () => {
-    const hub = await world.listen();
-    const session = await world.agent(await world.identity(hub.endpoint)).connect(helloOf(), { signal: never });
-    const { end } = read(session);
-    await hub.close();
-    expect(await end).toMatchObject({ code: "unavailable", message: /the hub is stopping/ });
   });
 });
 
@@ -223,37 +172,11 @@ describe("who is let in", () => {
     const dayMs = 24 * 3_600_000;
     const identity = await world.identity(hub.endpoint, { now: Date.now() - dayMs + 3_000 });
     const session = await world.agent(identity).connect(helloOf(), { signal: never });
-    expect(await read(session).end).toMatchObject({ code: "unauthenticated", message: /expired/ });
+    expect(await readSession(session).end).toMatchObject({ code: "unauthenticated", message: /expired/ });
   });
 });
 
 describe("bundles", () => {
-  const content = Buffer.alloc(1_000_003, "0123456789abcdef");
-  const openBundle = async () => ({
-    bytes: content.length,
-    read: async (from: number, to: number) => content.subarray(from, to),
-  });
-  async function fetchAll(session: HubSession, offset: number, signal = never): Promise<Buffer> {
-    const parts: Uint8Array[] = [];
-    for await (const part of session.fetchBundle(digest, { offset, signal })) parts.push(part);
-    return Buffer.concat(parts);
-  }
-
-  it("come whole, or from where a cut left them", async () => {
-    const hub = await world.listen({ openBundle });
-    const session = await world.agent(await world.identity(hub.endpoint)).connect(helloOf(), { signal: never });
-    expect((await fetchAll(session, 0)).equals(content)).toBe(true);
-    expect((await fetchAll(session, 999_999)).equals(content.subarray(999_999))).toBe(true);
-    expect((await fetchAll(session, content.length)).length).toBe(0);
-    await expect(fetchAll(session, content.length + 1)).rejects.toMatchObject({ code: "invalid" });
-  });
-
-  it("are refused when they are not this cluster's", async () => {
-    const hub = await world.listen();
-    const session = await world.agent(await world.identity(hub.endpoint)).connect(helloOf(), { signal: never });
-    await expect(fetchAll(session, 0)).rejects.toMatchObject({ code: "forbidden", message: /not assigned/ });
-  });
-
   it("tell when the hub cannot read them, and stop when the agent stops", async () => {
     const hub = await world.listen({
       openBundle: async () => ({
@@ -304,23 +227,11 @@ describe("bundles", () => {
 });
 
 describe("a bad network", () => {
-  it("a connection that was cut is noticed at both ends, and a new one works", async () => {
-    const hub = await world.listen();
-    const proxy = await proxied(hub.port);
-    const link = world.agent(await world.identity(proxy.endpoint));
-    const session = await link.connect(helloOf(), { signal: never });
-    const { end } = read(session);
-    proxy.cut();
-    expect(await end).toMatchObject({ code: "unavailable" });
-    await eventually(() => expect(hub.seen.gone).toBe(1));
-    await link.connect(helloOf(), { signal: never });
-  });
-
   it("a cable that is out is noticed at both ends within a few heartbeats", async () => {
     const hub = await world.listen();
     const proxy = await proxied(hub.port);
     const session = await world.agent(await world.identity(proxy.endpoint)).connect(helloOf(), { signal: never });
-    const { end } = read(session);
+    const { end } = readSession(session);
     const before = performance.now();
     proxy.silence(true);
     expect(await end).toMatchObject({ code: "unavailable", message: /silent for 3 heartbeats/ });
@@ -333,7 +244,7 @@ describe("a bad network", () => {
     const hub = await world.listen({}, { limits: { outboxBytesMax: 1024 * 1024 } });
     const proxy = await proxied(hub.port);
     const session = await world.agent(await world.identity(proxy.endpoint)).connect(helloOf(), { signal: never });
-    const { end } = read(session);
+    const { end } = readSession(session);
     await eventually(() => expect(hub.seen.heartbeats).toBeGreaterThan(0));
     proxy.setRate(50_000);
     const peer = hub.seen.sessions[0];
@@ -353,7 +264,7 @@ describe("a bad network", () => {
     });
     const proxy = await proxied(hub.port);
     const session = await world.agent(await world.identity(proxy.endpoint)).connect(helloOf(), { signal: never });
-    const { messages, end } = read(session);
+    const { messages, end } = readSession(session);
     proxy.setRate(1_000_000);
     proxy.setDelay(100);
     const stop = new AbortController();

@@ -24,6 +24,7 @@ export function createFakeGate(
   hub: { hubId: string; keySet: () => never },
   more: Partial<AgentGate> = {},
   heartbeatMs = 200,
+  isQuiet = false,
 ) {
   const seen = {
     sessions: [] as AgentSession[],
@@ -45,7 +46,7 @@ export function createFakeGate(
         heartbeatMs,
         hubTime: 1_772_540_000_000,
       };
-      return { kind: "accepted", ack, onAckSent: () => session.send({ kind: "in-sync" }) };
+      return { kind: "accepted", ack, onAckSent: () => (isQuiet ? undefined : session.send({ kind: "in-sync" })) };
     },
     async report(_session, batch) {
       seen.reports.push(...batch.reports);
@@ -89,20 +90,28 @@ export async function createLinkWorld() {
   const stop = new AbortController();
   const closers: (() => Promise<void>)[] = [];
 
+  async function hubLink(limits: Partial<LinkLimits> = {}) {
+    const certificate = await keys.serverCertificate({ names: [LINK_SERVER_NAME], signal: stop.signal });
+    const { authority } = keys;
+    const link = createGrpcAgentLink({
+      ...{ host: "127.0.0.1", port: 0, authority, certificate, clock: systemClock, log: silentLog, limits },
+    });
+    closers.push(() => link.close());
+    return link;
+  }
+
   return {
     keys,
     openKeys,
-    async listen(more: Partial<AgentGate> = {}, opts: { limits?: Partial<LinkLimits>; heartbeatMs?: number } = {}) {
+    hubLink,
+    async listen(
+      more: Partial<AgentGate> = {},
+      opts: { limits?: Partial<LinkLimits>; heartbeatMs?: number; isQuiet?: boolean } = {},
+    ) {
       const signer = { hubId: keys.hubId, keySet: () => keys.signer.keySet() as never };
-      const { gate, seen } = createFakeGate(signer, more, opts.heartbeatMs);
-      const certificate = await keys.serverCertificate({ names: [LINK_SERVER_NAME], signal: stop.signal });
-      const { authority } = keys;
-      const link = createGrpcAgentLink({
-        ...{ host: "127.0.0.1", port: 0, authority, certificate, clock: systemClock, log: silentLog },
-        ...(opts.limits ? { limits: opts.limits } : {}),
-      });
+      const { gate, seen } = createFakeGate(signer, more, opts.heartbeatMs, opts.isQuiet);
+      const link = await hubLink(opts.limits);
       const { endpoint } = await link.listen(gate);
-      closers.push(() => link.close());
       return { endpoint, port: Number(endpoint.split(":")[1]), seen, close: () => link.close() };
     },
     /** What a joined agent holds; `now` moves the certificate in time. */
