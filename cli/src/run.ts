@@ -28,7 +28,9 @@ export async function run(words: readonly string[], options: RunOptions): Promis
     version: options.version,
     settingsPath: path,
     async withHub(flags, work) {
-      const hub = createHubClient(await resolveHub(flags, env, await readSettings(path)));
+      const hub = createHubClient(await resolveHub(flags, env, await readSettings(path)), {
+        signal: terminal.interrupted,
+      });
       try {
         return await work(hub);
       } finally {

@@ -1,4 +1,4 @@
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { createLogUpdate } from "log-update";
 import { EXIT, Failure } from "./failure.ts";
 import { createPaint } from "./output/paint.ts";
@@ -34,17 +34,18 @@ export function systemTerminal(): Terminal {
     paint: createPaint(hasColour(stdout)),
     paintWarning: createPaint(hasColour(stderr)),
     now: () => Date.now(),
-    async confirm(question) {
-      const lines = createInterface({ input: stdin, output: stderr });
-      try {
-        const answer = await lines.question(`${question} [y/N] `, { signal: interrupt.signal });
-        return /^y(es)?$/i.test(answer.trim());
-      } catch {
-        return false;
-      } finally {
-        lines.close();
-      }
-    },
+    confirm: (question) =>
+      new Promise((resolve) => {
+        const lines = createInterface({ input: stdin, output: stderr });
+        // Ctrl-C comes to whoever reads the keys, not to the process; Ctrl-D and the end of the input close it.
+        lines.once("SIGINT", () => interrupt.abort());
+        interrupt.signal.addEventListener("abort", () => lines.close(), { once: true });
+        lines.once("close", () => resolve(false));
+        lines.question(`${question} [y/N] `, (answer) => {
+          resolve(/^y(es)?$/i.test(answer.trim()));
+          lines.close();
+        });
+      }),
     async readInput(bytesMax) {
       const chunks: Buffer[] = [];
       let bytes = 0;

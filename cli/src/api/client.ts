@@ -1,3 +1,4 @@
+import { withDeadline } from "@muster/shared/deadline.ts";
 import createClient, { type Client } from "openapi-fetch";
 import { Agent, fetch, Request } from "undici";
 import type { HubAddress } from "../connection/hub-address.ts";
@@ -22,7 +23,8 @@ export interface HubClient {
 const CALL_TIMEOUT_MS = 30_000;
 const RECONNECT_MS = 1_000;
 
-export function createHubClient(hub: HubAddress): HubClient {
+/** `signal` ends every call that is under way. */
+export function createHubClient(hub: HubAddress, opts: { signal?: AbortSignal } = {}): HubClient {
   const dispatcher = new Agent({ connect: { timeout: 10_000, ...(hub.ca === null ? {} : { ca: hub.ca }) } });
   const headers = { authorization: `Bearer ${hub.token}` };
   const api = createClient<paths, "application/json">({
@@ -31,7 +33,7 @@ export function createHubClient(hub: HubAddress): HubClient {
     Request: Request as unknown as typeof globalThis.Request,
     fetch: (async (request: Request) => {
       try {
-        return await fetch(request, { dispatcher, signal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
+        return await fetch(request, { dispatcher, signal: withDeadline(CALL_TIMEOUT_MS, opts.signal) });
       } catch (error) {
         throw unreachableFailure(hub.url, error);
       }

@@ -30,6 +30,7 @@ export async function watchHub(
       try {
         show(await render());
       } catch (error) {
+        if (terminal.interrupted.aborted) return;
         if (!(error instanceof Failure) || error.exitCode !== EXIT.unreachable) throw error;
         onCut(error.message);
       }
