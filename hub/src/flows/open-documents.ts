@@ -41,3 +41,7 @@ export async function openDocuments(
     current = { version: current.version + 1, stored: await documents.put(key, next, { ifVersion: current.stored }) };
   }
 }
+
+/** Whether a hub has written to this store before. */
+export const hasLived = async (documents: Documents): Promise<boolean> =>
+  (await documents.get({ collection: schemaVersions.collection, key: SCHEMA_KEY })) !== null;

@@ -1,0 +1,101 @@
+import { AppError } from "@muster/shared/errors.ts";
+import { z } from "zod";
+
+/** `host:port`, `[::1]:port`; port 0 chooses a free one. */
+const listenAddress = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^:[\]]+):\d{1,5}$/, "write it as host:port")
+  .transform((text) => {
+    const colon = text.lastIndexOf(":");
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
+  })
+  .refine(({ port }) => port <= 65_535, "a port is at most 65535");
+
+const names = z
+  .string()
+  .transform((text) =>
+    text
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== ""),
+  )
+  .pipe(z.array(z.string().max(253)).max(32));
+
+/** Everything the hub is told. Each key is a flag (`--data-dir`) and an environment variable (`MUSTER_DATA_DIR`). */
+export const hubConfig = z.strictObject({
+  /** Database, keys, Git mirrors, the first token. Made if it is not there. */
+  "data-dir": z.string().min(1),
+  /** The REST API. Loopback unless told otherwise. */
+  listen: listenAddress.prefault("127.0.0.1:8443"),
+  /** The agents' link. Loopback unless told otherwise. */
+  "link-listen": listenAddress.prefault("127.0.0.1:8444"),
+  /** Where people and agents reach the API: what `muster cluster register` prints. Absent: where it listens. */
+  address: z.url({ protocol: /^https$/, error: "write it as https://hub.example.com" }).optional(),
+  /** Where agents reach the link, told them when they join. Absent: where it listens. */
+  "link-address": z
+    .string()
+    .regex(/^.+:\d{1,5}$/, "write it as host:port")
+    .optional(),
+  /** More DNS names and IP addresses for the API's certificate, separated by commas. */
+  "tls-names": names.prefault(""),
+  /** A directory of mounted Git credentials: `<name>/token`, or `<name>/username` and `<name>/password`. */
+  "credentials-dir": z.string().min(1).optional(),
+  /** Shared with the Git host: webhooks without its signature are refused, and all of them while there is none. */
+  "webhook-secret": z.string().min(1).optional(),
+  "webhook-secret-file": z.string().min(1).optional(),
+  /** `auto`: the native binary where there is a recent one. */
+  "git-engine": z.enum(["auto", "native", "isomorphic"]).default("auto"),
+  /** Threads that render. */
+  "render-workers": z.coerce.number().int().min(1).max(64).default(2),
+  "log-level": z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+});
+export type HubConfig = z.infer<typeof hubConfig>;
+
+const fixes: Readonly<Partial<Record<string, string>>> = {
+  "data-dir": "Give --data-dir a folder that survives restarts.",
+  listen: "Give --listen 127.0.0.1:8443, or 0.0.0.0:8443 to be reached from outside.",
+  "link-listen": "Give --link-listen 127.0.0.1:8444, or 0.0.0.0:8444 to be reached from outside.",
+  address: "Give --address https://hub.example.com.",
+  "link-address": "Give --link-address hub.example.com:8444.",
+};
+
+const variableOf = (key: string): string => `MUSTER_${key.replaceAll("-", "_").toUpperCase()}`;
+
+/**
+ * Reads flags (`--key value`, `--key=value`) over environment variables over defaults.
+ * @throws AppError "invalid" that names the key and the fix.
+ */
+export function readConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): HubConfig {
+  const keys = Object.keys(hubConfig.shape);
+  const given: Record<string, string> = {};
+  for (const key of keys) {
+    const value = env[variableOf(key)];
+    if (value !== undefined && value !== "") given[key] = value;
+  }
+  for (let index = 0; index < argv.length; index += 1) {
+    const [, flag = "", attached] = /^--([a-z-]+)(?:=(.*))?$/s.exec(argv[index] ?? "") ?? [];
+    if (!keys.includes(flag)) {
+      throw new AppError("invalid", `${JSON.stringify(argv[index])} is not a flag of the hub.`, {
+        fix: `The flags are: ${keys.map((key) => `--${key}`).join(" ")}`,
+      });
+    }
+    if (attached === undefined) index += 1;
+    const value = attached ?? argv[index];
+    if (value === undefined)
+      throw new AppError("invalid", `--${flag} needs a value.`, { fix: `Write --${flag} VALUE.` });
+    given[flag] = value;
+  }
+  const parsed = hubConfig.safeParse(given);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const key = String(issue?.path[0] ?? "");
+    const what = given[key] === undefined ? "is missing" : `is wrong: ${issue?.message}`;
+    throw new AppError("invalid", `--${key} (or ${variableOf(key)}) ${what}.`, { fix: fixes[key] ?? `Mend --${key}.` });
+  }
+  if (parsed.data["webhook-secret"] !== undefined && parsed.data["webhook-secret-file"] !== undefined) {
+    throw new AppError("invalid", "--webhook-secret and --webhook-secret-file are both given.", {
+      fix: "Give one of them.",
+    });
+  }
+  return parsed.data;
+}
