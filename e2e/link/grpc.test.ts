@@ -1,8 +1,10 @@
+import { connect as connectTls } from "node:tls";
 import { type ContractHub, fetchAll, hubLinkContract, readSession } from "@muster/agent/ports/hub-link.contract.ts";
 import { agentLinkContract, contractReport } from "@muster/hub/ports/agent-link.contract.ts";
 import type { HubEvent } from "@muster/hub/ports/agent-link.ts";
 import { AppError } from "@muster/shared/errors.ts";
 import type { Digest } from "@muster/shared/model/ids.ts";
+import { LINK_SERVER_NAME } from "@muster/shared/trust/certificates.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startTcpProxy } from "../faults/tcp-proxy.ts";
 import { aReport, createFakeGate, createLinkWorld, helloOf } from "./link-world.ts";
@@ -165,6 +167,34 @@ describe("who is let in", () => {
     await link.connect(helloOf(), { signal: never });
     const serials = hub.seen.sessions.map((session) => session.peer.certificateSerial);
     expect(new Set(serials).size).toBe(2);
+  });
+
+  it("by a hub whose own certificate was renewed meanwhile, without ending a session", async () => {
+    const stop = new AbortController();
+    const make = () => world.keys.serverCertificate({ names: [LINK_SERVER_NAME], signal: stop.signal });
+    const [before, after] = [(await make()).current(), (await make()).current()];
+    let renew = (_: typeof after): void => {};
+    const onRenewed = (callback: typeof renew) => {
+      renew = callback;
+      return () => {};
+    };
+    const hub = await world.listen({}, { certificate: { current: () => before, onRenewed } });
+    const served = () =>
+      new Promise<string>((resolve) => {
+        const options = { rejectUnauthorized: false, servername: LINK_SERVER_NAME };
+        const socket = connectTls(hub.port, "127.0.0.1", options, () => {
+          resolve(socket.getPeerX509Certificate()?.serialNumber ?? "");
+          socket.destroy();
+        });
+        socket.on("error", () => {});
+      });
+    const session = await world.agent(await world.identity(hub.endpoint)).connect(helloOf(), { signal: never });
+    const first = await served();
+    renew(after);
+    expect(await served()).not.toBe(first);
+    await session.report([aReport(1)], { signal: never });
+    await world.agent(await world.identity(hub.endpoint)).connect(helloOf(), { signal: never });
+    stop.abort();
   });
 
   it("a session does not outlive its certificate", async () => {

@@ -10,6 +10,7 @@ import { openHubKeys } from "@muster/hub/adapters/keys/open-hub-keys.ts";
 import { createGrpcAgentLink } from "@muster/hub/adapters/link/grpc/create-grpc-agent-link.ts";
 import type { LinkLimits } from "@muster/hub/adapters/link/grpc/limits.ts";
 import type { AgentGate, AgentSession } from "@muster/hub/ports/agent-link.ts";
+import type { ServerCertificate } from "@muster/hub/ports/certificate-authority.ts";
 import type { Clock } from "@muster/shared/clock.ts";
 import { silentLog } from "@muster/shared/log.ts";
 import type { ClusterId } from "@muster/shared/model/ids.ts";
@@ -90,8 +91,8 @@ export async function createLinkWorld() {
   const stop = new AbortController();
   const closers: (() => Promise<void>)[] = [];
 
-  async function hubLink(limits: Partial<LinkLimits> = {}) {
-    const certificate = await keys.serverCertificate({ names: [LINK_SERVER_NAME], signal: stop.signal });
+  async function hubLink(limits: Partial<LinkLimits> = {}, own?: ServerCertificate) {
+    const certificate = own ?? (await keys.serverCertificate({ names: [LINK_SERVER_NAME], signal: stop.signal }));
     const { authority } = keys;
     const link = createGrpcAgentLink({
       ...{ host: "127.0.0.1", port: 0, authority, certificate, clock: systemClock, log: silentLog, limits },
@@ -106,11 +107,16 @@ export async function createLinkWorld() {
     hubLink,
     async listen(
       more: Partial<AgentGate> = {},
-      opts: { limits?: Partial<LinkLimits>; heartbeatMs?: number; isQuiet?: boolean } = {},
+      opts: {
+        limits?: Partial<LinkLimits>;
+        heartbeatMs?: number;
+        isQuiet?: boolean;
+        certificate?: ServerCertificate;
+      } = {},
     ) {
       const signer = { hubId: keys.hubId, keySet: () => keys.signer.keySet() as never };
       const { gate, seen } = createFakeGate(signer, more, opts.heartbeatMs, opts.isQuiet);
-      const link = await hubLink(opts.limits);
+      const link = await hubLink(opts.limits, opts.certificate);
       const { endpoint } = await link.listen(gate);
       return { endpoint, port: Number(endpoint.split(":")[1]), seen, close: () => link.close() };
     },

@@ -32,7 +32,10 @@ export interface AgentIdentity {
   onChanged(callback: (identity: Identity) => void): () => void;
   /** Stores a successor that the caller verified (`followKeySet`). */
   keepKeySet(signed: SignedKeySet): Promise<void>;
-  /** The hub did not accept the certificate: renew now rather than at two thirds. At most once a minute. */
+  /**
+   * The hub did not accept the certificate, or its link is not where it was (a renewal tells the endpoints): renew now
+   * rather than at two thirds. At most once in five minutes.
+   */
   renewSoon(): void;
 }
 
@@ -56,7 +59,7 @@ export interface KeepIdentityOptions {
 const RENEW_TRIES_APART = { initialMs: 5_000, maxMs: 5 * 60_000 };
 const JOIN_TRIES_APART = { initialMs: 1_000, maxMs: 60_000 };
 const LOOK_AGAIN_MS = 10 * 60_000;
-const RENEW_SOON_APART_MS = 60_000;
+const RENEW_SOON_APART_MS = 5 * 60_000;
 
 /**
  * Resolves as soon as there is a membership; renews in the background until `signal` aborts.

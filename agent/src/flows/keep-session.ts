@@ -22,12 +22,14 @@ export interface SessionDeps {
   /** Changes whenever this process begins or ends to act. */
   readonly acting: ActingSwitch;
   readonly onAssignment: (signed: SignedAssignment) => void;
-  /** The hub did not accept the certificate. */
+  /** The hub did not accept the certificate, or is not where it was: a renewal brings both up to date. */
   readonly onUnauthenticated: () => void;
   readonly signal: AbortSignal;
 }
 
 const clockSkewMsMax = 60_000;
+/** Failures in a row, about 15 s, after which the link may have moved to another endpoint. */
+const unreachableAttemptsMin = 5;
 
 /**
  * Keeps a session with the hub, for ever. A session is opened as acting or as stand-by: when this process begins to
@@ -66,7 +68,8 @@ export async function keepSession(deps: SessionDeps): Promise<void> {
       stop.abort();
       await Promise.all([reporting, switching]);
     } catch (error) {
-      if (isAppError(error, "unauthenticated")) deps.onUnauthenticated();
+      const isUnreachable = session === null && wait.attempts >= unreachableAttemptsMin;
+      if (isAppError(error, "unauthenticated") || isUnreachable) deps.onUnauthenticated();
       if (!signal.aborted) log.warn({ err: error }, "no session with the hub; what runs here goes on");
     } finally {
       stop.abort();
