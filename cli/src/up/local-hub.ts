@@ -6,6 +6,7 @@ import { createApiServer } from "@muster/hub/adapters/api/server.ts";
 import { openGit } from "@muster/hub/adapters/git/open.ts";
 import { openHubKeys } from "@muster/hub/adapters/keys/open-hub-keys.ts";
 import { createGrpcAgentLink } from "@muster/hub/adapters/link/grpc/create-grpc-agent-link.ts";
+import { createPrometheusMetrics } from "@muster/hub/adapters/metrics/prometheus.ts";
 import { createPlainRenderer } from "@muster/hub/adapters/render/plain.ts";
 import { openSqliteStore } from "@muster/hub/adapters/store/sqlite/open.ts";
 import { createHub } from "@muster/hub/create-hub.ts";
@@ -63,6 +64,7 @@ export async function startLocalHub(options: LocalHubOptions): Promise<LocalHub>
     const renderer = createPlainRenderer({ workers: 1, log });
     closers.push(() => renderer.close());
     const link = createGrpcAgentLink({ host: LOOPBACK, port: 0, authority: keys.authority, certificate, clock, log });
+    const { metrics, text: metricsText } = createPrometheusMetrics();
     let url = "";
     const hub = createHub({
       store,
@@ -75,6 +77,7 @@ export async function startLocalHub(options: LocalHubOptions): Promise<LocalHub>
       random: Math.random,
       randomBytes: random,
       log,
+      metrics,
       version,
       hubAddress: () => url,
       linkAddress: null,
@@ -92,7 +95,7 @@ export async function startLocalHub(options: LocalHubOptions): Promise<LocalHub>
       enrolment: hub.enrolment,
       authenticate: authenticateByHash(createHash("sha256").update(token).digest("hex"), "admin"),
       tls: withRoot(certificate.current()),
-      metricsText: async () => "",
+      metricsText,
       webhookSecret,
       log,
       version,
