@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, onTestFailed } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { describeWithClusters, type SuiteOptions } from "../control-plane/describe-with-clusters.ts";
 import type { ControlPlane } from "../control-plane/provider.ts";
 import { type GitHttpServer, gitHttpServer } from "../forge/git-http-server.ts";
@@ -9,7 +9,7 @@ export interface FleetSuite {
   readonly forge: () => GitHttpServer;
   /** The fleet that all tests of the file share. */
   readonly fleet: () => Fleet;
-  /** A fleet of its own for a test that breaks it; stopped with the suite at the latest. */
+  /** A fleet of its own for a test that breaks it, stopped with the test; one started by a hook, with the suite. */
   readonly ownFleet: (options?: Partial<FleetOptions>) => Promise<Fleet>;
 }
 
@@ -39,6 +39,7 @@ export async function describeFleet(
     let forge: GitHttpServer | undefined;
     let shared: Fleet | undefined;
     const own: Fleet[] = [];
+    const ofTest: Fleet[] = [];
     const start = async (more: Partial<FleetOptions>) => {
       if (forge === undefined) throw new Error("the fleet runs only while tests and hooks do");
       return startFleet({ clusters: controlPlane().clusters, forge, ...fleetOptions, ...more });
@@ -51,18 +52,24 @@ export async function describeFleet(
       await Promise.all([...own, ...(shared ? [shared] : [])].map((fleet) => fleet.stop()));
       await forge?.stop();
     }, 60_000);
+    let isInTest = false;
+    beforeEach(() => {
+      isInTest = true;
+    });
+    afterEach(async ({ task }) => {
+      isInTest = false;
+      if (task.result?.state === "fail") {
+        for (const fleet of [...(shared ? [shared] : []), ...own, ...ofTest]) console.error(logsOfFleet(fleet));
+      }
+      await Promise.all(ofTest.splice(0).map((fleet) => fleet.stop()));
+    }, 60_000);
     body({
       controlPlane,
       forge: () => present(forge),
-      fleet: () => {
-        const fleet = present(shared);
-        onTestFailed(() => console.error(logsOfFleet(fleet)));
-        return fleet;
-      },
+      fleet: () => present(shared),
       ownFleet: async (more = {}) => {
         const fleet = await start(more);
-        own.push(fleet);
-        onTestFailed(() => console.error(logsOfFleet(fleet)));
+        (isInTest ? ofTest : own).push(fleet);
         return fleet;
       },
     });

@@ -142,15 +142,19 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   }
 }
 
-/** The warnings and errors that the programs logged last. */
+/** The warnings and errors that the programs logged last, a line each. */
 export function logsOf(programs: readonly Program[]): string {
   return programs
     .map((program) => {
       const lines = program
         .logEvents()
         .filter(({ level }) => level === "warn" || level === "error")
-        .slice(-8);
-      return `\n${program.name}:\n${lines.map((line) => `  ${JSON.stringify(line)}`).join("\n")}`;
+        .slice(-8)
+        .map(({ time, level, msg, err, name: _name, ...ids }) => {
+          const { message } = (err ?? {}) as { message?: string };
+          return `  ${time} ${level} ${msg}${message ? `: ${message}` : ""} ${JSON.stringify(ids)}`;
+        });
+      return `\n${program.name}:\n${lines.join("\n")}`;
     })
     .join("");
 }
