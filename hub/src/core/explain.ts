@@ -108,7 +108,7 @@ function explainPlacement(facts: AppFacts, placement: PlacementFacts): Told {
       return offline ?? said("Applying", `${cluster.name} is applying r${target}: ${report?.message || report?.phase}`);
     case "Healthy": {
       const drift = report?.drift ? `${report.drift} fields drifted` : "no drift";
-      const text = `${cluster.name} runs ${app} r${releaseOf(placement)} since ${isoOf(entry?.since)}: Healthy, ${drift}.`;
+      const text = `${cluster.name} runs ${app} r${releaseOf(placement)} since ${isoOf(entry?.since)}: Healthy, ${drift}.${report?.message ? ` ${report.message}` : ""}`;
       const pinned = facts.intent?.pin;
       return pinned
         ? said("Pinned", `${text} It is pinned by ${pinned.by}: "${pinned.reason}".`, `muster unpin ${app}`)

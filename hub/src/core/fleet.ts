@@ -1,4 +1,5 @@
-import type { Report } from "@muster/shared/model/report.ts";
+import type { Problem } from "@muster/shared/model/problem.ts";
+import { REPORT_LIMITS, type Report } from "@muster/shared/model/report.ts";
 import type { AssignedEntry } from "./documents/assigned.ts";
 import {
   OBSERVED_MESSAGE_MAX,
@@ -69,6 +70,37 @@ export const isCurrent = (
   report.generation === entry.generation &&
   report.epoch.number === entry.epoch.number &&
   report.epoch.tag === entry.epoch.tag;
+
+type Spoken = Pick<Report, "epoch" | "generation" | "phase">;
+
+/**
+ * Whether a refusal leaves what is known of the cluster as it was: it speaks of an assignment that is not the one in
+ * force, or of one that the cluster had accepted before. Something replayed or forged it on the way; a cluster that
+ * held its ground must not look as if it had not.
+ */
+export const isRefusedAside = (
+  refused: Spoken,
+  { entry, standing }: { entry: AssignedEntry | null; standing: Spoken | null },
+): boolean =>
+  refused.phase === "Refused" &&
+  standing !== null &&
+  (!isCurrent(refused, entry) || (standing.phase !== "Refused" && isSameMark(refused, standing)));
+
+const isSameMark = (one: Spoken, other: Spoken): boolean =>
+  one.generation === other.generation && one.epoch.number === other.epoch.number && one.epoch.tag === other.epoch.tag;
+
+/** What stands, and beside it what was refused. */
+export const withRefusal = <T extends { readonly message: string }>(standing: T, refused: Report): T => ({
+  ...standing,
+  message: shorten(refused.message, OBSERVED_MESSAGE_MAX),
+});
+
+/** The refusal's problems come first; the same one told again is told once. */
+export function problemsWithRefusal(problems: readonly Problem[], refused: Report): Problem[] {
+  const isNew = (problem: Problem): boolean =>
+    refused.problems.every(({ code, message }) => code !== problem.code || message !== problem.message);
+  return [...refused.problems, ...problems.filter(isNew)].slice(0, REPORT_LIMITS.problemsMax);
+}
 
 /** Where one App stands in one cluster, in one word. */
 export type PlacementState =

@@ -4,8 +4,14 @@ import type { Log } from "@muster/shared/log.ts";
 import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import type { Report } from "@muster/shared/model/report.ts";
 import { shardKey } from "../core/documents/assigned.ts";
-import { detailKey, type ObservedEntry, reportDetails } from "../core/documents/observed.ts";
-import { detailOf, summarizeReport } from "../core/fleet.ts";
+import {
+  detailKey,
+  type ObservedEntry,
+  type ReportDetail,
+  reportDetail,
+  reportDetails,
+} from "../core/documents/observed.ts";
+import { detailOf, isRefusedAside, problemsWithRefusal, summarizeReport, withRefusal } from "../core/fleet.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
 import type { Documents, Json, Version } from "../ports/store.ts";
 import type { HubState } from "./hub-state.ts";
@@ -24,9 +30,12 @@ export interface IngestReports {
   noteAhead(cluster: ClusterId, app: AppUid, ahead: ObservedEntry["ahead"]): Promise<void>;
 }
 
+/** The newest report of one App in one cluster, and the newest refusal; at least one of them. */
 interface Waiting {
   readonly cluster: ClusterId;
-  readonly report: Report;
+  readonly app: AppUid;
+  readonly standing: Report | null;
+  readonly refused: Report | null;
 }
 
 /**
@@ -71,10 +80,10 @@ export function ingestReports(deps: {
     const began = clock.now();
     const shards = new Map<string, { app: AppUid; shard: number; items: Waiting[] }>();
     for (const item of group) {
-      const { uid } = item.report.app;
-      const shard = state.shardOf(uid, item.cluster) ?? 0;
-      const key = shardKey(uid, shard);
-      const found = shards.get(key) ?? { app: uid, shard, items: [] };
+      const { app } = item;
+      const shard = state.shardOf(app, item.cluster) ?? 0;
+      const key = shardKey(app, shard);
+      const found = shards.get(key) ?? { app, shard, items: [] };
       found.items.push(item);
       shards.set(key, found);
     }
@@ -85,7 +94,10 @@ export function ingestReports(deps: {
         key,
         (current) => {
           const clusters = { ...(current?.clusters ?? {}) };
-          for (const { cluster, report } of items) clusters[cluster] = summarizeReport(report, clusters[cluster]);
+          for (const item of items) {
+            const next = summaryOf(item, clusters[item.cluster]);
+            if (next !== undefined) clusters[item.cluster] = next;
+          }
           return { app, shard, clusters };
         },
         { durable: false },
@@ -95,11 +107,32 @@ export function ingestReports(deps: {
     metrics.took("ingest", clock.now() - began);
   }
 
-  async function writeDetail({ cluster, report }: Waiting): Promise<void> {
-    const key = detailKey(cluster, report.app.uid);
+  function summaryOf({ cluster, app, standing, refused }: Waiting, before: ObservedEntry | undefined) {
+    const next = standing === null ? before : summarizeReport(standing, before);
+    if (refused === null) return next;
+    const entry = state.entriesIn(cluster).get(app) ?? null;
+    return next?.report && isRefusedAside(refused, { entry, standing: next.report })
+      ? { ...next, report: withRefusal(next.report, refused) }
+      : summarizeReport(refused, next);
+  }
+
+  function nextDetail({ cluster, app, standing, refused }: Waiting, before: ReportDetail | null): ReportDetail | null {
+    const next = standing === null ? before : detailOf(standing);
+    if (refused === null) return next;
+    const entry = state.entriesIn(cluster).get(app) ?? null;
+    const stands = standing ?? state.observedOf(app).get(cluster)?.report ?? null;
+    return next !== null && isRefusedAside(refused, { entry, standing: stands })
+      ? { ...next, problems: problemsWithRefusal(next.problems, refused) }
+      : detailOf(refused);
+  }
+
+  async function writeDetail(item: Waiting): Promise<void> {
+    const key = detailKey(item.cluster, item.app);
     const at = { collection: reportDetails.collection, key };
-    const value = detailOf(report) as unknown as Json;
+    // Only what stands beside a refusal has to be known for it.
+    let before = item.standing === null ? await readDetail(at) : null;
     for (let attempt = 0; attempt < 4; attempt += 1) {
+      const value = nextDetail(item, before) as unknown as Json;
       try {
         const version = await documents.put(at, value, { ifVersion: versions.get(key) ?? null, durable: false });
         versions.set(key, version);
@@ -108,11 +141,16 @@ export function ingestReports(deps: {
         return;
       } catch (error) {
         if (!isAppError(error, "conflict")) throw error;
-        const current = await documents.get(at);
-        if (current === null) versions.delete(key);
-        else versions.set(key, current.version);
+        before = await readDetail(at);
       }
     }
+  }
+
+  async function readDetail(at: { collection: string; key: string }): Promise<ReportDetail | null> {
+    const current = await documents.get(at);
+    if (current === null) versions.delete(at.key);
+    else versions.set(at.key, current.version);
+    return current === null ? null : (reportDetail.safeParse(current.value).data ?? null);
   }
 
   return {
@@ -131,8 +169,13 @@ export function ingestReports(deps: {
         }
         trace(clusterName, cluster, report);
         const key = `${cluster} ${uid}`;
+        const { standing = null, refused = null } = waiting.get(key) ?? {};
         waiting.delete(key);
-        waiting.set(key, { cluster, report });
+        if (report.phase === "Refused") {
+          const { generation, problems } = report;
+          log.warn({ cluster, app: uid, generation, code: problems[0]?.code }, "an agent refused an assignment");
+          waiting.set(key, { cluster, app: uid, standing, refused: report });
+        } else waiting.set(key, { cluster, app: uid, standing: report, refused });
         accepted += 1;
       }
       if (accepted > 0) await nextGroup();
