@@ -144,12 +144,6 @@ await describeFleet("what stands between hub and agent", { clusters: 1, sharedFl
       expect(await fleet.hub.api.why(app.name, memberName())).toMatchObject({ reason: "Failing" });
       expect(await stepOf(app)).toBe("1");
     } finally {
-        fleet.members[0]?.agent
-          .logEvents()
-          .slice(-12)
-          .map((e) => JSON.stringify(e))
-          .join("\n"),
-      );
       relay.onBundle((bytes) => bytes);
     }
     await app.released(await app.copy.head(), { deadlineMs: 60_000 });
