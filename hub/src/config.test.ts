@@ -7,6 +7,7 @@ describe("readConfig", () => {
     const config = readConfig(["--data-dir", "data"], {});
     expect(config.listen).toEqual({ host: "127.0.0.1", port: 8443 });
     expect(config["link-listen"]).toEqual({ host: "127.0.0.1", port: 8444 });
+    expect(config.heartbeat).toBe(15_000);
   });
 
   it("prefers flags to the environment, and the environment to defaults", () => {
@@ -26,6 +27,11 @@ describe("readConfig", () => {
     [["--data-dir", "d", "--lissten", "x"], '"--lissten" is not a flag of the hub.'],
     [["--data-dir", "d", "--listen", "8443"], "--listen (or MUSTER_LISTEN) is wrong: write it as host:port."],
     [["--data-dir", "d", "--listen", "a:99999"], "--listen (or MUSTER_LISTEN) is wrong: a port is at most 65535."],
+    [["--data-dir", "d", "--heartbeat", "soon"], "--heartbeat (or MUSTER_HEARTBEAT) is wrong: write it as 15s."],
+    [
+      ["--data-dir", "d", "--heartbeat", "5m"],
+      "--heartbeat (or MUSTER_HEARTBEAT) is wrong: it is between 500ms and 60s.",
+    ],
     [["--data-dir", "d", "--address", "http://hub"], "is wrong: write it as https://hub.example.com."],
   ])("names the key and the fix for %j", (argv, message) => {
     try {

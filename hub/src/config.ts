@@ -1,3 +1,4 @@
+import { parseDuration } from "@muster/shared/duration.ts";
 import { AppError } from "@muster/shared/errors.ts";
 import { z } from "zod";
 
@@ -21,6 +22,21 @@ const names = z
   )
   .pipe(z.array(z.string().max(253)).max(32));
 
+const HEARTBEAT_MS = { min: 500, max: 60_000 } as const;
+
+/** Milliseconds, from `15s`. */
+const heartbeat = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return parseDuration(text);
+    } catch {
+      context.addIssue("write it as 15s");
+      return z.NEVER;
+    }
+  })
+  .refine((ms) => ms >= HEARTBEAT_MS.min && ms <= HEARTBEAT_MS.max, "it is between 500ms and 60s");
+
 /** Everything the hub is told. Each key is a flag (`--data-dir`) and an environment variable (`MUSTER_DATA_DIR`). */
 export const hubConfig = z.strictObject({
   /** Database, keys, Git mirrors, the first token. Made if it is not there. */
@@ -36,6 +52,8 @@ export const hubConfig = z.strictObject({
     .string()
     .regex(/^.+:\d{1,5}$/, "write it as host:port")
     .optional(),
+  /** How often hub and agents say that they are there; after three that stayed out, a connection is given up. */
+  heartbeat: heartbeat.prefault("15s"),
   /** More DNS names and IP addresses for the API's certificate, separated by commas. */
   "tls-names": names.prefault(""),
   /** A directory of mounted Git credentials: `<name>/token`, or `<name>/username` and `<name>/password`. */
@@ -57,6 +75,7 @@ const fixes: Readonly<Partial<Record<string, string>>> = {
   "link-listen": "Give --link-listen 127.0.0.1:8444, or 0.0.0.0:8444 to be reached from outside.",
   address: "Give --address https://hub.example.com.",
   "link-address": "Give --link-address hub.example.com:8444.",
+  heartbeat: "Give --heartbeat 15s.",
 };
 
 const variableOf = (key: string): string => `MUSTER_${key.replaceAll("-", "_").toUpperCase()}`;

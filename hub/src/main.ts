@@ -119,6 +119,7 @@ async function start(config: HubConfig, log: Log, closers: (() => Promise<void> 
     version: VERSION,
     hubAddress: () => address,
     linkAddress: config["link-address"] ?? null,
+    heartbeatMs: config.heartbeat,
     // Only one process can open the file, so whoever held the lease before is gone.
     leaseHolder: "embedded",
     onFatal: (error) => stopping.abort(error),
