@@ -273,7 +273,11 @@ async function renderFiles(
     const files = manifests.map((file, index) => ({ path: file.path, bytes: contents[index] ?? new Uint8Array() }));
     metrics.count("renders");
     const result = await renderer.render({ files, limits }, { signal });
-    if (result.kind === "invalid") return result;
+    if (result.kind === "invalid") {
+      // The renderer cannot know of which App this is, nor what stays.
+      const isEmpty = result.problems.every((problem) => problem.code === "NothingRendered");
+      return isEmpty ? { kind: "invalid", problems: [nothingRendered(appName, path)] } : result;
+    }
     const { digest, objects, bytes, compressed } = result.bundle;
     if (objects.length === 0) return { kind: "invalid", problems: [nothingRendered(appName, path)] };
     await store({ digest, compressed });

@@ -144,12 +144,15 @@ describe("what is wrong in Git changes nothing that runs", () => {
     await vi.waitFor(async () => expect((await shopView()).problems).toHaveLength(1), soon);
     const [problem] = (await shopView()).problems;
     expect(problem).toMatchObject({ code: "KindMissing", where: { path: "apps/shop/web.yaml", line: 2, commit } });
+    // Who wrote it looks at the Source, which itself is fine.
+    expect(await sourceView()).toMatchObject({ state: "Ready", problems: [problem] });
     expect(await fixture.hub.queries.why(shop, null)).toMatchObject({ reason: "RenderFailing" });
     expect(agent.digestOf(uid)).toBe(digest);
     fixture.push(FINE);
     await fixture.wake();
     await released(2);
     expect((await shopView()).problems).toEqual([]);
+    expect((await sourceView()).problems).toEqual([]);
     expect(agent.digestOf(uid)).not.toBe(digest);
   });
 
@@ -163,7 +166,10 @@ describe("what is wrong in Git changes nothing that runs", () => {
     fixture.push(files as Record<string, string>);
     await fixture.wake();
     await vi.waitFor(async () => expect((await shopView()).problems).toMatchObject([{ code }]), soon);
-    expect((await shopView()).problems[0]?.fix).toContain("muster delete app default/shop");
+    expect((await shopView()).problems[0]).toMatchObject({
+      message: expect.stringContaining("Nothing is deleted"),
+      fix: expect.stringContaining("muster delete app default/shop"),
+    });
     expect(agent.digestOf(uid)).toBe(digest);
     expect(agent.received.every(({ content }) => content.kind === "run")).toBe(true);
   });

@@ -1,5 +1,6 @@
 import { AppError } from "@muster/shared/errors.ts";
 import { type AppName, type AppUid, formatApp } from "@muster/shared/model/ids.ts";
+import type { Problem } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "../core/app-facts.ts";
 import type { ClusterRecord } from "../core/cluster-record.ts";
 import { nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
@@ -11,6 +12,8 @@ import type { AppView, ClusterView, SourceView } from "../core/views.ts";
 import type { HubState } from "./hub-state.ts";
 import type { Rendering } from "./render-releases.ts";
 import type { Sessions } from "./sessions.ts";
+
+const SOURCE_PROBLEMS_MAX = 20;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -146,10 +149,19 @@ export function createViews(deps: {
                 seen: iso(revision.seenAt),
               },
         lastChecked: status?.lastChecked == null ? null : iso(status.lastChecked),
-        problems: status?.problems ?? [],
+        problems: [...(status?.problems ?? []), ...renderProblemsOf({ project, name })].slice(0, SOURCE_PROBLEMS_MAX),
       };
     },
   };
+
+  /** What is wrong in the files of this Source, once each: several Apps may render one directory. */
+  function renderProblemsOf(source: AppName): Problem[] {
+    const problems = new Map<string, Problem>();
+    for (const app of state.appsOf(source)) {
+      for (const problem of deps.renderingOf(app.uid).problems) problems.set(JSON.stringify(problem), problem);
+    }
+    return [...problems.values()];
+  }
 }
 
 function countApps(state: HubState, { id }: ClusterRecord): ClusterView["apps"] {

@@ -24,6 +24,10 @@ export class FakeRenderer implements Renderer {
         if (/^\w+ \S+/.test(line)) objects.push(line);
       }
     }
+    if (objects.length === 0) {
+      const message = "the files here hold no object, so there is nothing to run.";
+      return { kind: "invalid", problems: [{ code: "NothingRendered", message, where: {} }] };
+    }
     const bytes = new TextEncoder().encode(objects.join("\n"));
     return {
       kind: "rendered",
