@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,24 +44,25 @@ export async function openDemoFleet(options: {
       createMemoryCluster({ clock: systemClock, random: Math.random, name, readyAfterMs: 400 }),
     );
     closers.push(() => Promise.all(clusters.map((cluster) => cluster.close())));
+    const webhookSecret = randomBytes(24).toString("base64url");
     const hub = await startLocalHub({
       folder: join(folder, "hub"),
       gitEngine: "isomorphic",
-      version,
+      webhookSecret,
       log: log.child({ part: "hub" }),
       onFatal: options.onFatal,
     });
     closers.push(() => hub.close());
-    const client = createHubClient({ url: hub.url, token: hub.token, ca: hub.ca });
+    const client = createHubClient({ url: hub.address, token: hub.token, ca: hub.root });
     closers.push(() => client.close());
-    const dispatcher = new Agent({ connect: { ca: hub.ca } });
+    const dispatcher = new Agent({ connect: { ca: hub.root } });
     closers.push(() => dispatcher.close());
 
     const fleet: DemoFleet = {
       hub: client,
       repository,
       clusters,
-      webhookSecret: hub.webhookSecret,
+      webhookSecret,
       pause: options.pause,
       signal,
       async startAgent(cluster, registration) {
@@ -76,7 +78,7 @@ export async function openDemoFleet(options: {
       },
       async postHook(path, body, signature) {
         const headers = { "content-type": "application/json", "x-hub-signature-256": signature };
-        const answer = await request(`${hub.url}${path}`, { method: "POST", body, headers, dispatcher });
+        const answer = await request(`${hub.address}${path}`, { method: "POST", body, headers, dispatcher });
         await answer.body.dump();
         return answer.statusCode;
       },

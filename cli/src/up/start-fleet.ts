@@ -1,13 +1,14 @@
 import { writeFile } from "node:fs/promises";
+import type { HubProcess } from "@muster/hub/create-hub-process.ts";
 import type { Log } from "@muster/shared/log.ts";
 import { answered, createHubClient, type HubClient } from "../api/client.ts";
 import { startLocalAgent } from "./local-agent.ts";
-import { type LocalHub, startLocalHub } from "./local-hub.ts";
+import { startLocalHub } from "./local-hub.ts";
 import type { UpCluster } from "./up-clusters.ts";
 import type { UpFolder } from "./up-state.ts";
 
 export interface LocalFleet {
-  readonly hub: LocalHub;
+  readonly hub: HubProcess;
   readonly client: HubClient;
   close(): Promise<void>;
 }
@@ -29,20 +30,19 @@ export async function startFleet(given: {
     const hub = await startLocalHub({
       folder: folder.hub,
       gitEngine: "auto",
-      version,
       log: log.child({ part: "hub" }),
       onFatal,
     });
     closers.push(() => hub.close());
-    await writeFile(folder.caFile, hub.ca, { mode: 0o600 });
-    const client = createHubClient({ url: hub.url, token: hub.token, ca: hub.ca });
+    await writeFile(folder.caFile, hub.root, { mode: 0o600 });
+    const client = createHubClient({ url: hub.address, token: hub.token, ca: hub.root });
     closers.push(() => client.close());
     for (const { name, context, api } of clusters) {
       const labels = { "muster.dev/up": context === null ? "memory" : "context" };
       const registration = await answered(client.api.POST("/v1/clusters", { body: { name, labels } }));
       const agent = await startLocalAgent({
         cluster: api,
-        hubAddress: hub.url,
+        hubAddress: hub.address,
         caHash: hub.caHash,
         joinToken: registration.token,
         version,

@@ -179,9 +179,9 @@ async function runUntilInterrupted(
   else await makeFolder(folder);
   const fleet = await startFleet({ clusters, folder, log, version: context.version, onFatal });
   try {
-    await writeUpRecord(folder, { ...record, pid: process.pid, url: fleet.hub.url });
-    const isCurrent = await rememberHub(context, fleet.hub.url, folder);
-    terminal.write(whereText(fleet.hub.url, folder, isCurrent));
+    await writeUpRecord(folder, { ...record, pid: process.pid, url: fleet.hub.address });
+    const isCurrent = await rememberHub(context, fleet.hub.address, folder);
+    terminal.write(whereText(fleet.hub.address, folder, isCurrent));
     const names = clusters.map(({ name }) => name);
     const definitions = [...upDefinitions(request, names)];
     await answered(fleet.client.api.POST("/v1/apply", { body: { definitions, dryRun: false } }));
