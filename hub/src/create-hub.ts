@@ -140,14 +140,7 @@ export function createHub(deps: HubDependencies): Hub {
     state,
     git,
     credentials,
-    onRevision(source, at) {
-      const { project, name } = source.definition.metadata;
-      const commit = state.sourceStatuses.get(`${project}/${name}`)?.revision?.commit;
-      for (const app of state.appsOf({ project, name })) {
-        if (commit !== undefined) traces.begin(app.uid, commit, at);
-        renders.loop.wake(app.uid);
-      }
-    },
+    onRevision: renders.revisionFound,
     clock,
     random,
     metrics,

@@ -1,4 +1,4 @@
-import type { Clock } from "@muster/shared/clock.ts";
+import type { Clock, Instant } from "@muster/shared/clock.ts";
 import { withDeadline } from "@muster/shared/deadline.ts";
 import { isAppError } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
@@ -20,6 +20,8 @@ import type { Traces } from "./trace.ts";
 import { repositoryOf } from "./track-sources.ts";
 
 const RENDERS_MAX = 4;
+/** Directories compared at once. The answer is one object id, so that they can all be asked for together. */
+const COMPARISONS_MAX = 256;
 const FILES_MAX = 5_000;
 const MEMO_MAX = 2_000;
 const GIT_TIMEOUT_MS = 60_000;
@@ -33,6 +35,8 @@ export interface Rendering {
 
 export interface RenderReleases {
   readonly loop: KeyedLoop;
+  /** A Source's Revision is another: every App of it whose directory changed is rendered. */
+  revisionFound(source: StoredSource, at: { woken: Instant; fetched: Instant }): void;
   of(app: AppUid): Rendering;
   /** Bundles that are being released: the sweep leaves them alone. */
   isHeld(digest: Digest): boolean;
@@ -84,6 +88,49 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
       if (app !== null) await renderApp(app, signal);
     },
   });
+
+  /**
+   * Finds the Apps that a commit touches before any is rendered, so that one among a thousand does not wait for the
+   * others to be looked at. When that fails, each App is left to find out for itself, with its own retries.
+   */
+  async function compareAll(source: StoredSource, at: { woken: Instant; fetched: Instant }): Promise<void> {
+    const { project, name } = nameOf(source);
+    const status = state.sourceStatuses.get(`${project}/${name}`);
+    const revision = status?.revision ?? null;
+    const apps = [...state.appsOf({ project, name })];
+    if (status === null || revision === null) return;
+    try {
+      const repository = await repositoryOf(source, deps.credentials);
+      for (let from = 0; from < apps.length; from += COMPARISONS_MAX) {
+        const some = apps.slice(from, from + COMPARISONS_MAX);
+        const trees = await Promise.all(
+          some.map((app) => deps.git.treeOf(repository, revision.commit, app.definition.spec.source.path)),
+        );
+        for (const [index, app] of some.entries()) {
+          if (isUntouched(app, trees[index] ?? null)) continue;
+          traces.begin(app.uid, revision.commit, at);
+          traces.mark(app.uid, "compared", clock.now());
+          loop.wake(app.uid);
+        }
+      }
+    } catch (error) {
+      log.debug({ source: `${project}/${name}`, err: error }, "directories not compared; each app is looked at");
+      for (const app of apps) loop.wake(app.uid);
+    }
+  }
+
+  /** What is in force is what this tree gives, nothing is wrong, and no pin waits for a Revision that meets it. */
+  function isUntouched(app: StoredApp, tree: string | null): boolean {
+    const rendering = renderings.get(app.uid);
+    return (
+      tree !== null &&
+      rendering !== undefined &&
+      rendering.rendered !== null &&
+      rendering.problems.length === 0 &&
+      state.newestRelease(app.uid)?.input.tree === tree &&
+      state.intents.get(app.uid)?.pin === null
+    );
+  }
 
   async function renderApp(app: StoredApp, signal: AbortSignal): Promise<void> {
     const source = state.source(sourceOf(app));
@@ -201,6 +248,9 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
 
   return {
     loop,
+    revisionFound(source, at) {
+      compareAll(source, at).catch((error: unknown) => log.error({ err: error }, "a revision was not compared"));
+    },
     of: (app) => renderings.get(app) ?? NOTHING,
     isHeld: (digest) => held.has(digest),
     forget: (app) => void renderings.delete(app),

@@ -13,6 +13,7 @@ export class FakeGit implements GitSource {
   readonly #commits = new Map<string, { files: Map<string, Entry>; subject: string; parents: Set<string> }>();
   readonly #heads = new Map<string, CommitId>();
   readonly #blobs = new Map<string, string>();
+  readonly #treeIds = new Map<string, string>();
   readonly #trees = new Map<string, Map<string, Entry>>();
   /** Every call of these fails with this error, until it is null again. */
   failure: AppError | null = null;
@@ -61,6 +62,8 @@ export class FakeGit implements GitSource {
   }
 
   async treeOf(_repository: GitRepository, commit: CommitId, path: string): Promise<string | null> {
+    const known = this.#treeIds.get(`${commit} ${path}`);
+    if (known !== undefined) return known;
     const files = this.#commits.get(commit)?.files;
     if (files === undefined) throw new AppError("unavailable", `commit ${commit} was not fetched`);
     const prefix = path === "." || path === "" ? "" : `${path}/`;
@@ -69,6 +72,7 @@ export class FakeGit implements GitSource {
     const entries = new Map(below.map(([file, entry]) => [file.slice(prefix.length), entry]));
     const id = sha1(JSON.stringify([...entries]));
     this.#trees.set(id, entries);
+    this.#treeIds.set(`${commit} ${path}`, id);
     return id;
   }
 
