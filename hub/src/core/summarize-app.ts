@@ -59,7 +59,7 @@ const counts = ({ isPlaced, entry, observed }: PlacementFacts): boolean =>
 
 export function summarizeApp(facts: AppFacts): AppView {
   const { stored, intent, newest } = facts;
-  const target = intent === null ? null : targetRelease(intent);
+  const target = shownTarget(facts);
   const counted = facts.placements.filter(counts);
   const states = counted.map((placement) => ({
     placement,
@@ -102,6 +102,15 @@ export const detailApp = (facts: AppFacts): AppDetailView => ({
   placements: facts.placements.filter(counts).map(viewPlacement),
 });
 
+/**
+ * The Release that clusters are counted against: the pinned one or the newest, and the newest from the moment it is
+ * there, although the intent follows it a moment later. Otherwise the new commit would stand beside the old count.
+ */
+function shownTarget({ intent, newest }: AppFacts): number | null {
+  if (intent === null || intent.pin !== null || intent.deletion !== null) return intent && targetRelease(intent);
+  return Math.max(newest?.number ?? 0, targetRelease(intent) ?? 0) || null;
+}
+
 /** Applied, with the very digest and generation: an assignment alone is not yet a fact. */
 const isAtTarget = ({ entry, observed }: PlacementFacts, target: number | null): boolean =>
   target !== null &&
@@ -132,7 +141,7 @@ export function whatStays({ name, intent, placements }: AppFacts): string {
 function stateInWords(facts: AppFacts, summary: AppView["summary"], counted: number): string {
   const { intent, newest } = facts;
   if (intent?.deletion != null) return `deleting: ${counted} ${plural(counted, "cluster")} to confirm`;
-  const target = intent === null ? null : targetRelease(intent);
+  const target = shownTarget(facts);
   if (target === null) return problemsOf(facts).length > 0 ? "no release: see problems" : "no release yet";
   const pinned = intent?.pin ? `pinned by ${intent.pin.by}: "${intent.pin.reason}"` : null;
   const ahead = summary.ahead > 0 ? `${summary.ahead} ahead: muster recover` : null;
