@@ -36,9 +36,14 @@ export async function bundleProgram({ entry, outFolder, sourceRoot }: ProgramToB
   // A worker may start workers too: the list grows while it is walked, and a Map walks what was added.
   for (const [source, name] of outputs) {
     await build({
-      entryPoints: [source],
-      outfile: join(outFolder, name),
+      entryPoints: [{ in: source, out: name.replace(/\.js$/, "") }],
+      outdir: outFolder,
       bundle: true,
+      // What is imported only when it is needed stays a file of its own: Node keeps the text of every loaded file in
+      // memory, and a package such as the Kubernetes client has twenty megabytes of it.
+      splitting: true,
+      chunkNames: "chunk-[hash]",
+      minifyWhitespace: true,
       platform: "node",
       target: "node26",
       format: "esm",

@@ -132,6 +132,8 @@ export function createAgent(deps: AgentDeps): Agent {
         lastWords.delete(`refused/${uid}`);
         lastWords.delete(`removed/${uid}`);
         log.info({ app: formatApp(entry.owner.app), generation: entry.assignment.generation }, "assignment accepted");
+        // The thread starts while the mark is stored and the bundle fetched.
+        if (entry.assignment.content.kind === "run") deps.bundles.warm?.();
         reconciler.wake(uid);
         for (const former of book.formersOf(entry)) reconciler.wake(former.uid);
       }
@@ -142,7 +144,14 @@ export function createAgent(deps: AgentDeps): Agent {
     const fenced = new AbortController();
     const ending = AbortSignal.any([signal, fenced.signal]);
     const book = await restoreBook(state, fence, log);
-    const watch = createLiveWatch({ cluster, clock, log, random, onChange: (change) => reconciler.heard(change) });
+    const watch = createLiveWatch({
+      cluster,
+      clock,
+      log,
+      random,
+      isOurs: (owner) => book.byOwner(owner) !== undefined,
+      onChange: (change) => reconciler.heard(change),
+    });
     const reconciler = createReconciler({
       book,
       state,

@@ -42,6 +42,8 @@ export function createLiveWatch(deps: {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
+  /** Whether an App of this agent has this owner label. What others own is not kept. */
+  readonly isOurs: (ownerHash: string) => boolean;
   /** `ownerHash` is the label's value now, or the last one known of an object that is gone or lost its label. */
   readonly onChange: (change: { ownerHash: string; key: string; live: LiveSummary | null }) => void;
 }): LiveWatch {
@@ -61,6 +63,7 @@ export function createLiveWatch(deps: {
   const changed = (object: LiveObject): void => {
     const key = keyOf(object);
     const before = live.get(key);
+    if (before === undefined && !deps.isOurs(object.metadata.labels?.[OWNER_LABEL] ?? "")) return;
     const summary = put(object);
     if (live.get(key) !== summary || summary.resourceVersion === before?.resourceVersion) return;
     deps.onChange({ ownerHash: summary.ownerHash, key, live: summary });

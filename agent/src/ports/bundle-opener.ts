@@ -35,5 +35,7 @@ export interface BundleOpener {
       readonly bytesMax: number;
     },
   ): Promise<OpenedBundle>;
+  /** A bundle is expected soon: whatever takes time to start may start now. */
+  warm?(): void;
   close(): Promise<void>;
 }

@@ -11,19 +11,33 @@ interface Job {
 /** Bundles opened at once, the one at work included; more are told to come again. */
 const jobsMax = 256;
 
+/** A thread costs some 25 MB: one that had nothing to do for so long is ended. */
+const idleMs = 10_000;
+
 /**
- * One worker, started at the first bundle and kept: a commit must not wait for a thread to start. Its heap is bounded,
- * so that a bundle that would exhaust it ends the worker and not the agent; the next bundle gets a new one.
+ * One worker, started when a bundle is expected (`warm`) or comes, and ended when it was idle for a while. Its heap is
+ * bounded, so that a bundle that would exhaust it ends the worker and not the agent; the next bundle gets a new one.
  */
 export function createWorkerBundleOpener(opts: { readonly heapMbMax?: number } = {}): BundleOpener {
   const jobs = new Map<number, Job>();
   let worker: Worker | null = null;
   let nextId = 1;
+  let idle: NodeJS.Timeout | null = null;
 
   const fail = (error: AppError): void => {
     worker = null;
     for (const job of jobs.values()) job.reject(error);
     jobs.clear();
+  };
+  /** A worker without work keeps no process alive, and does not stay for ever. */
+  const rest = (resting: Worker): void => {
+    resting.unref();
+    if (idle !== null) clearTimeout(idle);
+    idle = setTimeout(() => {
+      if (jobs.size > 0 || worker !== resting) return;
+      worker = null;
+      void resting.terminate();
+    }, idleMs).unref();
   };
   const start = (): Worker => {
     const started = new Worker(new URL("./bundle.worker.ts", import.meta.url), {
@@ -32,8 +46,7 @@ export function createWorkerBundleOpener(opts: { readonly heapMbMax?: number } =
     started.on("message", (answer: WorkerAnswer) => {
       const job = jobs.get(answer.id);
       jobs.delete(answer.id);
-      // A worker without work must not keep the process alive.
-      if (jobs.size === 0) started.unref();
+      if (jobs.size === 0) rest(started);
       if (answer.kind === "opened") job?.resolve(answer.bundle);
       else job?.reject(new AppError(answer.code, answer.message));
     });
@@ -48,6 +61,11 @@ export function createWorkerBundleOpener(opts: { readonly heapMbMax?: number } =
   };
 
   return {
+    warm() {
+      if (worker !== null) return;
+      worker = start();
+      rest(worker);
+    },
     open(compressed, { digest, owner, bytesMax }) {
       if (jobs.size >= jobsMax) {
         return Promise.reject(new AppError("unavailable", "too many bundles are being opened at once"));
@@ -65,6 +83,7 @@ export function createWorkerBundleOpener(opts: { readonly heapMbMax?: number } =
     },
     async close() {
       const ending = worker;
+      if (idle !== null) clearTimeout(idle);
       fail(new AppError("cancelled", "opening the bundle was cancelled"));
       await ending?.terminate();
     },
