@@ -8,6 +8,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
+import { giveBackMemory } from "@muster/shared/give-back-memory.ts";
 import { createLog, type Log } from "@muster/shared/log.ts";
 import { systemClock } from "@muster/shared/system-clock.ts";
 import { VERSION } from "@muster/shared/version.ts";
@@ -45,6 +46,7 @@ async function main(): Promise<number> {
     return exitCodes.configuration;
   }
   const log = createLog({ name: "agent", level: config["log-level"] });
+  const stopGivingBack = giveBackMemory({ log });
   try {
     await run(config, log);
     log.info("stopped");
@@ -56,6 +58,8 @@ async function main(): Promise<number> {
       "the agent cannot go on",
     );
     return isAppError(error, "forbidden") ? exitCodes.refused : exitCodes.failed;
+  } finally {
+    stopGivingBack();
   }
 }
 
