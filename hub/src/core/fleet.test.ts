@@ -1,72 +1,82 @@
-import type { Digest } from "@muster/shared/model/ids.ts";
-import type { Problem } from "@muster/shared/model/problem.ts";
 import type { Report } from "@muster/shared/model/report.ts";
-import { reportV1 } from "@muster/shared/testing/wire-v1.ts";
 import { describe, expect, it } from "vitest";
-import type { AssignedEntry } from "./documents/assigned.ts";
-import { isRefusedAside, problemsWithRefusal, withRefusal } from "./fleet.ts";
+import { APP, digestOf, EPOCH_1, EPOCH_2, healthy, NOW, run } from "../testing/facts.ts";
+import { OBSERVED_BYTES_MAX, REPORT_DETAIL_BYTES_MAX } from "./documents/observed.ts";
+import { detailOf, isAhead, placementState, summarizeReport } from "./fleet.ts";
 
-const epoch = { number: 1, tag: "a" };
-const spoken = (phase: Report["phase"], generation: number, more: Partial<Report["epoch"]> = {}) => ({
-  phase,
-  generation,
-  epoch: { ...epoch, ...more },
+const report = (over: Partial<Report> = {}): Report => ({
+  app: APP as Report["app"],
+  epoch: { number: 4_000, tag: "0123456789abcdef0123456789abcdef" },
+  generation: 4_000_000_000,
+  digest: digestOf("1"),
+  phase: "Applying",
+  sync: "OutOfSync",
+  health: "Progressing",
+  message: "",
+  counts: { objects: 20_000, synced: 1, healthy: 1, pruned: 0 },
+  objects: [],
+  drift: [],
+  problems: [],
+  observedAt: NOW,
+  ...over,
 });
-const entry: AssignedEntry = {
-  epoch,
-  generation: 5,
-  payloadSha256: "ab".repeat(32),
-  content: { kind: "run", release: 3, digest: `b1:sha256:${"ab".repeat(32)}` as Digest },
-  since: 0,
-  history: [],
-} as unknown as AssignedEntry;
 
-describe("a refusal leaves what is known as it was", () => {
+describe("summarizeReport", () => {
   it.each([
-    ["a replay, while the assignment in force runs", 4, spoken("Applied", 5), true],
-    ["a forgery ahead of everything", 9, spoken("Applied", 5), true],
-    ["a second content for what was accepted", 5, spoken("Applied", 5), true],
-    ["an altered copy of what is being applied", 5, spoken("Applying", 5), true],
-    ["a replay, while the assignment in force is refused", 4, spoken("Refused", 5), true],
-    ["not when the assignment in force itself is refused", 5, spoken("Applied", 4), false],
-    ["not when it is refused again", 5, spoken("Refused", 5), false],
-    ["not when nothing is known yet", 4, null, false],
-  ])("%s", (_, generation, standing, expected) => {
-    expect(isRefusedAside(spoken("Refused", generation), { entry, standing })).toBe(expected);
+    ["plain text", "x".repeat(2_000)],
+    ["any script", "界".repeat(2_000)],
+    ["emoji", "🚢".repeat(1_000)],
+    ["control characters", "\u0001".repeat(2_000)],
+    ["quotes", '"\\'.repeat(1_000)],
+  ])("keeps one cluster under 512 bytes: %s", (_what, message) => {
+    const entry = summarizeReport(report({ message }), {
+      report: null,
+      ahead: { epoch: report().epoch, generation: 4_000_000_000 },
+    });
+    expect(Buffer.byteLength(JSON.stringify(entry))).toBeLessThanOrEqual(OBSERVED_BYTES_MAX);
   });
 
-  it("and only a refusal does", () => {
-    expect(isRefusedAside(spoken("Applied", 4), { entry, standing: spoken("Applied", 5) })).toBe(false);
-  });
-
-  it("in an epoch of another tag it is of another assignment", () => {
-    const standing = spoken("Applied", 5);
-    expect(isRefusedAside(spoken("Refused", 5, { tag: "b" }), { entry, standing })).toBe(true);
+  it("keeps a short message whole, and counts drift that is not healed", () => {
+    const drift = [{ object: {} as never, field: "f", expected: "", found: "", at: 1, healedAt: null }];
+    const healed = { ...drift[0], healedAt: 2 } as (typeof drift)[0] & { healedAt: number };
+    const { report: kept } = summarizeReport(report({ message: "2/6 ready", drift: [...drift, healed] }), undefined);
+    expect(kept).toMatchObject({ message: "2/6 ready", drift: 1 });
   });
 });
 
-describe("beside what stands", () => {
-  const problem = (code: Problem["code"], message: string): Problem => ({ code, message, where: {} });
-  const refused: Report = {
-    ...reportV1,
-    phase: "Refused",
-    message: "generation 4 is older",
-    problems: [problem("GenerationOlder", "generation 4 is older")],
-  };
+describe("detailOf", () => {
+  it("cuts a report that is too large from the end, and leaves a small one as it is", () => {
+    const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "shop", name: "c" };
+    const object = { ref, sync: "OutOfSync" as const, health: "Degraded" as const, message: "m".repeat(1_000) };
+    const objects = Array.from({ length: 500 }, (_, index) => ({ ...object, ref: { ...ref, name: `c-${index}` } }));
+    const cut = detailOf(report({ objects }));
+    expect(JSON.stringify(cut).length).toBeLessThanOrEqual(REPORT_DETAIL_BYTES_MAX);
+    expect(cut.objects[0]?.ref.name).toBe("c-0");
+    expect(detailOf(report({ objects: objects.slice(0, 3) })).objects).toHaveLength(3);
+  });
+});
 
-  it("the refusal is told in the summary, within its bytes", () => {
-    const standing = { phase: "Applied", message: "" };
-    expect(withRefusal(standing, refused)).toEqual({ phase: "Applied", message: "generation 4 is older" });
-    const long = withRefusal(standing, { ...refused, message: "ä".repeat(2_000) });
-    expect(Buffer.byteLength(long.message)).toBeLessThanOrEqual(140);
+describe("placementState", () => {
+  const entry = run(1);
+  it.each([
+    ["nothing assigned", null, null, "Unassigned"],
+    ["assigned, no word", entry, null, "NotYetReported"],
+    ["a word of the generation before", entry, healthy(entry, { generation: 7 }), "NotYetReported"],
+    ["a word of another epoch", entry, healthy(entry, { epoch: EPOCH_2 }), "NotYetReported"],
+    ["Healthy", entry, healthy(entry), "Healthy"],
+    ["Healthy, but not yet applied", entry, healthy(entry, { phase: "Applying" }), "Applying"],
+    ["Degraded", entry, healthy(entry, { health: "Degraded" }), "Unhealthy"],
+    ["Progressing", entry, healthy(entry, { health: "Progressing" }), "Applying"],
+    ["refused by the API server", entry, healthy(entry, { phase: "Failed" }), "Failed"],
+    ["refused by the agent", entry, healthy(entry, { phase: "Refused" }), "Refused"],
+    ["on its way out", run(1, { content: { kind: "remove", action: "keep" } }), healthy(entry), "Removing"],
+    ["Ahead", entry, { report: null, ahead: { epoch: EPOCH_1, generation: 9 } }, "Ahead"],
+  ] as const)("%s", (_what, assigned, observed, expected) => {
+    expect(placementState(assigned, observed as never)).toBe(expected);
   });
 
-  it("its problems come first, each once", () => {
-    const other = problem("ImmutableField", "spec.clusterIP is immutable");
-    const once = problemsWithRefusal([other], refused);
-    expect(once).toEqual([...refused.problems, other]);
-    expect(problemsWithRefusal(once, refused)).toEqual(once);
-    const many = Array.from({ length: 60 }, (_, n) => problem("ApplyRefused", `${n}`));
-    expect(problemsWithRefusal(many, refused)).toHaveLength(50);
+  it("is no longer Ahead once an assignment of a later epoch was made", () => {
+    const ahead = { report: null, ahead: { epoch: EPOCH_1, generation: 9 } };
+    expect(isAhead(run(1, { epoch: EPOCH_2 }), ahead)).toBe(false);
   });
 });

@@ -27,13 +27,24 @@ export function summarizeReport(report: Report, before: ObservedEntry | undefine
   };
 }
 
-/** Bytes rather than characters count: a message may be in any script. */
+/** Bytes of the JSON rather than characters count: a message may be in any script. */
 function shorten(text: string, bytesMax: number): string {
   let bytes = 0;
   let end = 0;
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0;
-    bytes += code < 0x20 ? 6 : code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    bytes +=
+      code < 0x20
+        ? 6
+        : code === 0x22 || code === 0x5c
+          ? 2
+          : code < 0x80
+            ? 1
+            : code < 0x800
+              ? 2
+              : code < 0x10000
+                ? 3
+                : 4;
     if (bytes > bytesMax - 3) return `${text.slice(0, end)}…`;
     end += character.length;
   }

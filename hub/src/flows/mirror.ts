@@ -1,5 +1,5 @@
 import { AppError, isAppError } from "@muster/shared/errors.ts";
-import type { AuditEntry } from "../core/documents/audit-entry.ts";
+import { AUDIT_WAITING_MAX, type AuditEntry } from "../core/documents/audit-entry.ts";
 import type { Noun } from "../core/documents/noun.ts";
 import type { DocumentChange, Documents, Json, Version } from "../ports/store.ts";
 
@@ -182,6 +182,9 @@ export class Mirror<T extends object> {
     const { audit } = value as { audit?: readonly AuditEntry[] };
     if (audit === undefined || audit.length === 0) return value;
     const waiting = audit.filter((entry) => !this.#isDrained(entry.id));
+    if (waiting.length > AUDIT_WAITING_MAX) {
+      throw new AppError("unavailable", "the audit log takes no entries, so nothing more is changed until it does");
+    }
     return waiting.length === audit.length ? value : { ...value, audit: waiting };
   }
 }

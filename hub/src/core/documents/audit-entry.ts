@@ -15,10 +15,10 @@ export const auditEntry = z.object({
 });
 export type AuditEntry = z.infer<typeof auditEntry>;
 
-/** Entries that wait in one document to be drained. A document that cannot drain takes no further change. */
+/** Entries that may wait in one document: while the journal takes none, a document takes no more changes than that. */
 export const AUDIT_WAITING_MAX = 48;
 
-export const waitingAudit = z.array(auditEntry).max(AUDIT_WAITING_MAX).default([]);
+export const waitingAudit = z.array(auditEntry).default([]);
 
 /** The stream of the journal that entries end in. */
 export const AUDIT_STREAM = "audit";

@@ -8,7 +8,7 @@ import type { Noun } from "./noun.ts";
 
 /** Serialised size of one cluster's entry. */
 export const OBSERVED_BYTES_MAX = 512;
-export const OBSERVED_MESSAGE_MAX = 140;
+export const OBSERVED_MESSAGE_MAX = 104;
 
 export const observedEntry = z.object({
   /** The last report in short; null when only `ahead` is known. */

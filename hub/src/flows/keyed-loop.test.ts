@@ -1,0 +1,76 @@
+import { silentLog } from "@muster/shared/log.ts";
+import { FakeClock } from "@muster/shared/testing/fake-clock.ts";
+import { describe, expect, it } from "vitest";
+import { KeyedLoop } from "./keyed-loop.ts";
+
+function loopOf(work: (key: string) => Promise<void>, concurrencyMax = 2) {
+  const clock = new FakeClock();
+  const loop = new KeyedLoop({ name: "test", concurrencyMax, work, clock, random: () => 0.5, log: silentLog });
+  loop.start();
+  return { loop, clock };
+}
+
+/** Work that a test lets go on by hand. */
+function gated() {
+  const running: { key: string; finish: () => void }[] = [];
+  const begun: string[] = [];
+  const work = (key: string) =>
+    new Promise<void>((resolve) => {
+      begun.push(key);
+      running.push({ key, finish: resolve });
+    });
+  const finish = async (key: string) => {
+    const index = running.findIndex((one) => one.key === key);
+    running.splice(index, 1)[0]?.finish();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { begun, work, finish };
+}
+
+describe("KeyedLoop", () => {
+  it("runs a key once more, and only once, however often it is woken meanwhile", async () => {
+    const { begun, work, finish } = gated();
+    const { loop } = loopOf(work);
+    for (let times = 0; times < 5; times += 1) loop.wake("a");
+    expect(begun).toEqual(["a"]);
+    for (let times = 0; times < 5; times += 1) loop.wake("a");
+    await finish("a");
+    expect(begun).toEqual(["a", "a"]);
+    await finish("a");
+    expect(begun).toEqual(["a", "a"]);
+    await loop.idle();
+  });
+
+  it("works on several keys at once, within its bound", async () => {
+    const { begun, work, finish } = gated();
+    const { loop } = loopOf(work, 2);
+    for (const key of ["a", "b", "c"]) loop.wake(key);
+    expect(begun).toEqual(["a", "b"]);
+    await finish("a");
+    expect(begun).toEqual(["a", "b", "c"]);
+    await finish("b");
+    await finish("c");
+  });
+
+  it("tries a failing key again, later and later, while the others go on", async () => {
+    const tried: string[] = [];
+    const { loop, clock } = loopOf(async (key) => {
+      tried.push(key);
+      if (key === "bad") throw new Error("no");
+    });
+    loop.wake("bad");
+    await loop.idle();
+    const waits: (number | null)[] = [];
+    for (let times = 0; times < 3; times += 1) {
+      waits.push(clock.nextWakeMs);
+      await clock.advance(clock.nextWakeMs ?? 0);
+      await loop.idle();
+    }
+    expect(waits).toEqual([100, 200, 400]);
+    loop.wake("good");
+    await loop.idle();
+    expect(tried).toEqual(["bad", "bad", "bad", "bad", "good"]);
+    await loop.stop();
+    expect(clock.sleepers).toBe(0);
+  });
+});
