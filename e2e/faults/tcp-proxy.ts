@@ -15,6 +15,11 @@ export interface TcpProxy {
   setRate(bitsPerSecond: number | null): void;
   /** Resets every connection. New ones are taken unless `refuse` says otherwise. */
   cut(): void;
+  /**
+   * Every connection there is now is dead, and neither end is told: what a NAT does that forgot them. New ones work.
+   * The ends' own sockets stay open until they give up by themselves.
+   */
+  strand(): void;
   /** Whether new connections are reset. */
   refuse(isRefusing: boolean): void;
   /** While true nothing passes, and nobody is told: the cable is out. */
@@ -34,6 +39,7 @@ export async function startTcpProxy(target: { host?: string; port: number }): Pr
   let silence: PromiseWithResolvers<void> | null = null;
   let bytes = 0;
   const sockets = new Set<Socket>();
+  const stranded = new WeakSet<Socket>();
 
   /** One direction of the pipe: when it is free next. */
   const createLane = () => {
@@ -52,7 +58,7 @@ export async function startTcpProxy(target: { host?: string; port: number }): Pr
     let delivered: Promise<void> = Promise.resolve();
     for await (const chunk of from) {
       const data = chunk as Buffer;
-      for (let at = 0; at < data.length; at += SLICE_BYTES) {
+      for (let at = 0; at < data.length && !stranded.has(from); at += SLICE_BYTES) {
         const slice = data.subarray(at, at + SLICE_BYTES);
         if (silence !== null) await silence.promise;
         await lane(slice.length);
@@ -63,7 +69,7 @@ export async function startTcpProxy(target: { host?: string; port: number }): Pr
           await before;
           if (due !== null) await due;
           if (silence !== null) await silence.promise;
-          if (!to.destroyed && !to.write(slice)) {
+          if (!to.destroyed && !stranded.has(to) && !to.write(slice)) {
             await new Promise<void>((resolve) => {
               to.once("drain", resolve);
               to.once("close", resolve);
@@ -74,7 +80,7 @@ export async function startTcpProxy(target: { host?: string; port: number }): Pr
       }
     }
     await delivered;
-    to.end();
+    if (!stranded.has(from)) to.end();
   };
 
   const server: Server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
@@ -93,10 +99,13 @@ export async function startTcpProxy(target: { host?: string; port: number }): Pr
       [upstream, client],
     ] as const) {
       sockets.add(socket);
-      socket.on("error", () => other.destroy());
+      const end = () => {
+        if (!stranded.has(socket)) other.destroy();
+      };
+      socket.on("error", end);
       socket.once("close", () => {
         sockets.delete(socket);
-        other.destroy();
+        end();
       });
     }
     const lost = () => {};
@@ -122,6 +131,9 @@ export async function startTcpProxy(target: { host?: string; port: number }): Pr
     },
     cut: () => {
       for (const socket of sockets) socket.resetAndDestroy();
+    },
+    strand: () => {
+      for (const socket of sockets) stranded.add(socket);
     },
     refuse: (value) => {
       isRefusing = value;
