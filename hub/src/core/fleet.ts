@@ -33,22 +33,20 @@ function shorten(text: string, bytesMax: number): string {
   let end = 0;
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0;
-    bytes +=
-      code < 0x20
-        ? 6
-        : code === 0x22 || code === 0x5c
-          ? 2
-          : code < 0x80
-            ? 1
-            : code < 0x800
-              ? 2
-              : code < 0x10000
-                ? 3
-                : 4;
+    bytes += jsonBytes(code);
     if (bytes > bytesMax - 3) return `${text.slice(0, end)}…`;
     end += character.length;
   }
   return text;
+}
+
+/** Of one character inside a JSON string. */
+function jsonBytes(code: number): number {
+  if (code < 0x20) return 6;
+  if (code === 0x22 || code === 0x5c) return 2;
+  if (code < 0x80) return 1;
+  if (code < 0x800) return 2;
+  return code < 0x10000 ? 3 : 4;
 }
 
 /** The details of a report, cut from the end until they fit one document: what is wrong comes first in it. */

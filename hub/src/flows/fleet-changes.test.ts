@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { appOf, HubFixture, person, shop, sourceOf } from "../testing/hub-fixture.ts";
+
+const GOOD = { "apps/shop/web.yaml": "Deployment web v1" };
+const BETTER = { "apps/shop/web.yaml": "Deployment web v2" };
+const soon = { timeout: 5_000, interval: 5 };
+
+let fixture: HubFixture;
+beforeEach(async () => {
+  fixture = await HubFixture.create();
+  await fixture.startHub();
+});
+afterEach(() => fixture.close());
+
+/** One cluster that runs r1 of shop. */
+async function deployed(files: Record<string, string> = GOOD) {
+  fixture.push(files);
+  const agent = await fixture.addCluster("eu-1");
+  await agent.connect(fixture.hub.gate);
+  await fixture.hub.commands.apply(person, [sourceOf(), appOf()], { dryRun: false });
+  await vi.waitFor(async () => expect((await shopView()).summary.healthy).toBe(1), soon);
+  return { agent, uid: await fixture.uidOf() };
+}
+const shopView = () => fixture.hub.queries.app(shop);
+
+/** Until the newest Release is `number` and the App is Healthy at its target everywhere. */
+async function released(number: number) {
+  await vi.waitFor(async () => {
+    const view = await shopView();
+    expect(view.release?.number).toBe(number);
+    expect(view.summary).toMatchObject({ atTarget: view.summary.clusters, healthy: view.summary.clusters });
+  }, soon);
+}
+
+describe("placement and deletion", () => {
+  it("sends a tombstone to a cluster that leaves, and comes back above it", async () => {
+    const { agent, uid } = await deployed();
+    const only = appOf("shop", { clusters: { matchLabels: { tier: "prod" } } });
+    const result = await fixture.hub.commands.apply(person, [only], { dryRun: true });
+    expect(result.results[0]).toMatchObject({ outcome: "changed", loses: ["eu-1"], gains: [] });
+    await fixture.hub.commands.apply(person, [only], { dryRun: false });
+    await vi.waitFor(
+      () => expect(agent.held.get(uid)?.assignment.content).toEqual({ kind: "remove", action: "delete" }),
+      soon,
+    );
+    await fixture.hub.settled();
+    await fixture.hub.commands.labelCluster(person, "eu-1", { set: { tier: "prod" }, remove: [] });
+    await vi.waitFor(() => expect(agent.digestOf(uid)).not.toBeNull(), soon);
+    expect(agent.breaches).toEqual([]);
+  });
+
+  it("is gone when every cluster confirmed, and made again it is another App", async () => {
+    const { agent, uid } = await deployed();
+    agent.disconnect();
+    await fixture.hub.commands.deleteApp(person, shop);
+    await fixture.hub.settled();
+    expect(await shopView()).toMatchObject({ deleting: true });
+    await agent.connect(fixture.hub.gate);
+    await vi.waitFor(async () => expect((await fixture.hub.queries.apps()).length).toBe(0), soon);
+    await vi.waitFor(async () => expect(await fixture.store.documents.list("intents")).toEqual([]), soon);
+    await fixture.hub.commands.apply(person, [appOf()], { dryRun: false });
+    await vi.waitFor(async () => expect((await shopView()).summary.healthy).toBe(1), soon);
+    expect(await fixture.uidOf()).not.toBe(uid);
+    expect(agent.held.get(await fixture.uidOf())?.assignment.content.kind).toBe("run");
+  });
+
+  it("tells both stories when an App is made again before the old one is gone", async () => {
+    const { agent, uid } = await deployed();
+    agent.disconnect();
+    await fixture.hub.commands.deleteApp(person, shop);
+    await fixture.hub.commands.apply(person, [appOf()], { dryRun: false });
+    await fixture.hub.settled();
+    await agent.connect(fixture.hub.gate);
+    const fresh = await fixture.uidOf();
+    await vi.waitFor(() => expect(agent.held.get(fresh)?.assignment.content.kind).toBe("run"), soon);
+    expect(agent.held.get(uid)?.assignment.content.kind).toBe("remove");
+  });
+
+  it("gives a removed cluster nothing", async () => {
+    const { agent } = await deployed();
+    await fixture.hub.commands.removeCluster(person, "eu-1");
+    expect(agent.refusal).toMatchObject({ code: "forbidden" });
+    expect(await agent.connect(fixture.hub.gate)).toBe(false);
+    const received = agent.received.length;
+    fixture.push(BETTER);
+    await fixture.wake();
+    await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(2), soon);
+    await fixture.hub.settled();
+    expect(agent.received).toHaveLength(received);
+    await vi.waitFor(async () => {
+      await fixture.hub.sweep();
+      expect(await fixture.store.documents.list("clusters")).toEqual([]);
+    }, soon);
+  });
+});
+
+describe("sessions", () => {
+  it("sends a reconnecting agent only what differs", async () => {
+    const { agent, uid } = await deployed();
+    agent.disconnect();
+    const received = agent.received.length;
+    await agent.connect(fixture.hub.gate);
+    await vi.waitFor(() => expect(agent.events.at(-1)).toBe("in-sync"), soon);
+    expect(agent.received).toHaveLength(received);
+    agent.disconnect();
+    fixture.push(BETTER);
+    await fixture.wake();
+    await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(2), soon);
+    await fixture.hub.settled();
+    await agent.connect(fixture.hub.gate);
+    await vi.waitFor(() => expect(agent.received).toHaveLength(received + 1), soon);
+    expect(agent.held.get(uid)?.assignment.content).toMatchObject({ release: { number: 2 } });
+  });
+
+  it("sends a stand-by nothing until it acts, and ends the session that acted before", async () => {
+    const { agent } = await deployed();
+    const { FakeAgent } = await import("../testing/fake-agent.ts");
+    const second = new FakeAgent(agent.cluster, agent.clusterUid, agent.publicKey);
+    await second.connect(fixture.hub.gate, { isActing: false, instance: "second" });
+    expect(second.received).toEqual([]);
+    second.setActing(true);
+    await vi.waitFor(() => expect(second.received).toHaveLength(1), soon);
+    expect(agent.refusal).toMatchObject({ code: "Superseded" });
+    second.disconnect();
+  });
+
+  it("refuses another cluster's uid, and a protocol it does not speak", async () => {
+    const { agent } = await deployed();
+    expect(await agent.connect(fixture.hub.gate, { clusterUid: "uid-of-another" })).toBe(false);
+    expect(await agent.connect(fixture.hub.gate, { protocol: { min: 7, max: 9 } })).toBe(false);
+    expect(agent.refusal).toMatchObject({ code: "ProtocolUnsupported" });
+  });
+
+  it("serves a bundle only to clusters that it is or was assigned to", async () => {
+    const { agent, uid } = await deployed();
+    await fixture.hub.commands.apply(person, [appOf("shop", { clusters: { names: ["eu-1"] } })], { dryRun: false });
+    const other = await fixture.addCluster("us-1");
+    const digest = agent.digestOf(uid) as never;
+    const peer = { clusterId: agent.cluster, clusterUid: agent.clusterUid, publicKey: agent.publicKey };
+    const opened = await fixture.hub.gate.openBundle({ ...peer, certificateSerial: "1", address: "" }, digest);
+    expect(new TextDecoder().decode(await opened?.read(0, 17))).toBe("Deployment web v1");
+    const stranger = { clusterId: other.cluster, clusterUid: other.clusterUid, publicKey: other.publicKey };
+    expect(await fixture.hub.gate.openBundle({ ...stranger, certificateSerial: "1", address: "" }, digest)).toBeNull();
+    fixture.push(BETTER);
+    await fixture.wake();
+    await vi.waitFor(() => expect(agent.digestOf(uid)).not.toBe(digest), soon);
+    expect(await fixture.hub.gate.openBundle({ ...peer, certificateSerial: "1", address: "" }, digest)).not.toBeNull();
+  });
+
+  it("ignores reports of Apps that the cluster was not assigned", async () => {
+    const { agent } = await deployed();
+    const { reportOf } = await import("../testing/fake-agent.ts");
+    const [assignment] = agent.received;
+    if (assignment === undefined) throw new Error("nothing received");
+    await agent.send(reportOf({ ...assignment, app: { ...assignment.app, uid: "made-up" as never } }));
+    expect(await fixture.store.documents.list("report-details")).toHaveLength(1);
+  });
+});
+
+describe("audit", () => {
+  it("has an entry for every change, by whom", async () => {
+    const { uid } = await deployed();
+    fixture.push(BETTER);
+    await fixture.wake();
+    await released(2);
+    await fixture.hub.commands.rollback(person, {
+      project: "default",
+      app: "shop",
+      to: "r1",
+      reason: "x",
+      dryRun: false,
+    });
+    await fixture.hub.commands.labelCluster(person, "eu-1", { set: { a: "b" }, remove: [] });
+    await fixture.hub.commands.deleteApp(person, shop);
+    const actions = await vi.waitFor(async () => {
+      const read = await fixture.store.journal.read("audit", { after: 0, limit: 100 });
+      const found = read.map(({ value }) => (value as { action: string }).action);
+      expect(found).toContain("DefinitionDeleted");
+      return found;
+    }, soon);
+    expect(actions).toEqual(
+      expect.arrayContaining([
+        "EpochBegan",
+        "ClusterRegistered",
+        "ClusterLabelled",
+        "DefinitionCreated",
+        "AppAdvanced",
+        "AppRolledBack",
+        "AppDeleted",
+      ]),
+    );
+    expect(uid).not.toBe("");
+  });
+});
