@@ -4,7 +4,6 @@
  * Ends with: 0 told to stop (SIGTERM, SIGINT), and everything ended in order; 1 something failed for good; 2 the
  * configuration is wrong; 3 the hub, or the identity that is stored, refuses this cluster.
  */
-import { randomBytes, randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
@@ -12,20 +11,11 @@ import { giveBackMemory } from "@muster/shared/give-back-memory.ts";
 import { createLog, type Log } from "@muster/shared/log.ts";
 import { systemClock } from "@muster/shared/system-clock.ts";
 import { VERSION } from "@muster/shared/version.ts";
-import { createWorkerBundleOpener } from "./adapters/bundle/worker-bundle-opener.ts";
-import { createHttpEnrolment } from "./adapters/join/http.ts";
-import { createKeyMaker } from "./adapters/join/keys.ts";
 import { createKubernetesCluster } from "./adapters/kubernetes/create-kubernetes-cluster.ts";
 import { connectInCluster } from "./adapters/kubernetes/in-cluster.ts";
 import { connectKubeconfig } from "./adapters/kubernetes/kubeconfig.ts";
-import { createClusterLease } from "./adapters/kubernetes/lease.ts";
-import { createGrpcHubLink } from "./adapters/link/grpc/create-grpc-hub-link.ts";
-import { createIdentitySecret } from "./adapters/state/identity-secret.ts";
-import { ensureNamespace } from "./adapters/state/secret-document.ts";
-import { createSecretState } from "./adapters/state/secret-state.ts";
 import { type AgentConfig, readConfig } from "./config.ts";
-import { type Agent, createAgent } from "./create-agent.ts";
-import { keepIdentity } from "./flows/keep-identity.ts";
+import { type AgentProcess, createAgentProcess } from "./create-agent-process.ts";
 
 const exitCodes = { stopped: 0, failed: 1, configuration: 2, refused: 3 } as const;
 
@@ -63,56 +53,25 @@ async function main(): Promise<number> {
   }
 }
 
-/** Starts everything, waits for the signal, and stops everything in reverse order. */
+/** Starts the agent, waits for the signal, and stops everything in reverse order. */
 async function run(config: AgentConfig, log: Log): Promise<void> {
-  const { namespace } = config;
   const { signal } = stopping;
-  const clock = systemClock;
-  const random = Math.random;
-  const instance = randomUUID();
-  const cluster = createKubernetesCluster({ connection: await connect(config), clock, random, log, version: VERSION });
-  // Helm makes the namespace; who runs the agent by hand may have made none.
-  await ensureNamespace(cluster, namespace).catch((error) => log.debug({ err: error }, "namespace not made"));
-
-  const enrolment = createHttpEnrolment({ address: config.hub });
-  const identity = await keepIdentity(
-    {
-      hub: enrolment,
-      store: createIdentitySecret({ api: cluster, namespace }),
-      keys: createKeyMaker(),
-      clusterUid: () => cluster.clusterUid(),
-      caHash: config["ca-hash"],
-      joinToken: await joinToken(config),
-      clock,
-      random: (bytes) => randomBytes(bytes),
-      chance: random,
-      log,
-    },
-    { signal },
-  );
-  const { hubId, clusterId, chain } = identity.current();
-  const agent = createAgent({
-    cluster,
-    link: createGrpcHubLink({ identity: () => identity.current(), log }),
-    state: createSecretState({ cluster, namespace, instance }),
-    lease: createClusterLease({
-      api: cluster,
-      clock,
-      random,
-      log,
-      namespace,
-      name: "muster-agent",
-      identity: instance,
-    }),
-    bundles: createWorkerBundleOpener(),
-    identity: { hubId, clusterId, keySets: chain, keepKeySet: identity.keepKeySet, renewSoon: identity.renewSoon },
-    clock,
+  const cluster = createKubernetesCluster({
+    connection: await connect(config),
+    clock: systemClock,
+    random: Math.random,
     log,
-    random,
     version: VERSION,
-    instance,
   });
-  agent.start();
+  const agent = await createAgentProcess({
+    cluster,
+    namespace: config.namespace,
+    hubAddress: config.hub,
+    caHash: config["ca-hash"],
+    joinToken: await joinToken(config),
+    log,
+    signal,
+  });
   const closeHealth = config["health-port"] === 0 ? () => {} : serveHealth(agent, config["health-port"]);
   await new Promise<void>((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
@@ -120,8 +79,7 @@ async function run(config: AgentConfig, log: Log): Promise<void> {
   });
   log.info("stopping");
   closeHealth();
-  await agent.stop();
-  await enrolment.close();
+  await agent.close();
 }
 
 async function connect(config: AgentConfig): ReturnType<typeof connectInCluster> {
@@ -148,7 +106,7 @@ async function joinToken(config: AgentConfig): Promise<string | null> {
 }
 
 /** For a liveness probe: the process answers, and says what it does. Loopback only. */
-function serveHealth(agent: Agent, port: number): () => void {
+function serveHealth(agent: AgentProcess, port: number): () => void {
   const server = createServer((request, response) => {
     if (request.url !== "/healthz") {
       response.writeHead(404).end();

@@ -5,7 +5,6 @@ import { createMemoryCluster } from "@muster/agent/adapters/memory-cluster/creat
 import { startLocalAgent } from "@muster/cli/up/local-agent.ts";
 import { createLog } from "@muster/shared/log.ts";
 import { systemClock } from "@muster/shared/system-clock.ts";
-import { VERSION } from "@muster/shared/version.ts";
 
 export interface MemoryAgents {
   readonly hubAddress: string;
@@ -25,11 +24,10 @@ const agents = await Promise.all(
       hubAddress: input.hubAddress,
       caHash,
       joinToken: token,
-      version: VERSION,
       log: log.child({ cluster: name }),
     });
   }),
 );
 await ended;
-for (const agent of agents) await agent.stop();
+for (const agent of agents) await agent.close();
 process.exit();

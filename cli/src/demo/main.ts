@@ -5,7 +5,6 @@
 //   npm run demo -- --verbose  writes hub's and agents' logs to standard error
 import { parseArgs } from "node:util";
 import { createLog } from "@muster/shared/log.ts";
-import { VERSION } from "@muster/shared/version.ts";
 import { pino } from "pino";
 import { EXIT } from "../failure.ts";
 import { systemTerminal } from "../system-terminal.ts";
@@ -20,5 +19,5 @@ const log = createLog({
   level: flags.verbose ? "debug" : "silent",
   destination: pino.destination({ dest: 2, sync: true }),
 });
-const isTold = await runDemo({ terminal, log, version: VERSION, isOnce: flags.once });
+const isTold = await runDemo({ terminal, log, isOnce: flags.once });
 process.exit(isTold ? EXIT.ok : terminal.interrupted.aborted ? EXIT.interrupted : EXIT.failed);

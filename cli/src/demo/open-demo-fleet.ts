@@ -26,12 +26,11 @@ export interface OpenDemo {
  */
 export async function openDemoFleet(options: {
   readonly log: Log;
-  readonly version: string;
   readonly signal: AbortSignal;
   readonly pause: () => Promise<void>;
   readonly onFatal: (error: unknown) => void;
 }): Promise<OpenDemo> {
-  const { log, version, signal } = options;
+  const { log, signal } = options;
   const closers: (() => Promise<unknown> | unknown)[] = [];
   const close = async () => {
     for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next();
@@ -71,10 +70,9 @@ export async function openDemoFleet(options: {
           hubAddress: registration.hubAddress,
           caHash: registration.caHash,
           joinToken: registration.token,
-          version,
           log: log.child({ part: "agent", cluster: cluster.name }),
         });
-        closers.push(() => agent.stop());
+        closers.push(() => agent.close());
       },
       async postHook(path, body, signature) {
         const headers = { "content-type": "application/json", "x-hub-signature-256": signature };

@@ -15,10 +15,9 @@ const PAUSE_MS = 1_500;
 export async function runDemo(options: {
   readonly terminal: Terminal;
   readonly log: Log;
-  readonly version: string;
   readonly isOnce: boolean;
 }): Promise<boolean> {
-  const { terminal, log, version, isOnce } = options;
+  const { terminal, log, isOnce } = options;
   const { interrupted } = terminal;
   const narrator = createNarrator(terminal, STEPS);
   const isReadAlong = terminal.width !== null && !isOnce;
@@ -31,7 +30,6 @@ export async function runDemo(options: {
       say("making its keys, opening its database");
       const opened = await openDemoFleet({
         log,
-        version,
         signal: interrupted,
         pause: () => (isReadAlong ? sleep(PAUSE_MS, interrupted) : Promise.resolve()),
         onFatal: (error) => {

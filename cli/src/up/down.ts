@@ -93,7 +93,7 @@ async function deleteEverywhere(
   const onFatal = (error: unknown) => failed.abort(error);
   const clusters = await openContexts(contexts, { env, log, version });
   try {
-    const fleet = await startFleet({ clusters, folder, log, version, onFatal });
+    const fleet = await startFleet({ clusters, folder, log, onFatal });
     try {
       await deleteApp(fleet.client, record.app, (state) => terminal.warn(`${state}\n`));
       failed.signal.throwIfAborted();

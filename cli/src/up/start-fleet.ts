@@ -18,10 +18,9 @@ export async function startFleet(given: {
   clusters: readonly UpCluster[];
   folder: UpFolder;
   log: Log;
-  version: string;
   onFatal: (error: unknown) => void;
 }): Promise<LocalFleet> {
-  const { clusters, folder, log, version, onFatal } = given;
+  const { clusters, folder, log, onFatal } = given;
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next();
@@ -45,10 +44,9 @@ export async function startFleet(given: {
         hubAddress: hub.address,
         caHash: hub.caHash,
         joinToken: registration.token,
-        version,
         log: log.child({ part: "agent", cluster: name }),
       });
-      closers.push(() => agent.stop());
+      closers.push(() => agent.close());
     }
     return { hub, client, close };
   } catch (error) {

@@ -177,7 +177,7 @@ async function runUntilInterrupted(
   const onFatal = (error: unknown) => fatal.abort(error);
   if (isReal) await writeUpRecord(folder, { ...record, pid: 0, url: "" });
   else await makeFolder(folder);
-  const fleet = await startFleet({ clusters, folder, log, version: context.version, onFatal });
+  const fleet = await startFleet({ clusters, folder, log, onFatal });
   try {
     await writeUpRecord(folder, { ...record, pid: process.pid, url: fleet.hub.address });
     const isCurrent = await rememberHub(context, fleet.hub.address, folder);
