@@ -23,3 +23,6 @@ export function seededRandom(what: string): SeededRandom {
 
 /** How often a scenario with random moments is repeated: `short`, or `MUSTER_TEST_ROUNDS` for the long version. */
 export const rounds = (short: number): number => Number(process.env.MUSTER_TEST_ROUNDS) || short;
+
+/** A test's timeout, in milliseconds, that grows with its rounds. */
+export const timeoutFor = (count: number, eachMs = 15_000): number => 120_000 + count * eachMs;
