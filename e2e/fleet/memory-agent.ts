@@ -12,6 +12,7 @@ import { ensureNamespace } from "@muster/agent/adapters/state/secret-document.ts
 import { createSecretState } from "@muster/agent/adapters/state/secret-state.ts";
 import { createAgent } from "@muster/agent/create-agent.ts";
 import { keepIdentity } from "@muster/agent/flows/keep-identity.ts";
+import type { ClusterLease } from "@muster/agent/ports/agent-state.ts";
 import type { BundleOpener } from "@muster/agent/ports/bundle-opener.ts";
 import { silentLog } from "@muster/shared/log.ts";
 import { keyHash } from "@muster/shared/model/joining.ts";
@@ -22,6 +23,8 @@ import type { HubProcess } from "./hub-process.ts";
 export interface MemoryAgent {
   readonly name: string;
   readonly cluster: MemoryCluster;
+  readonly hubId: string;
+  readonly clusterId: string;
   stop(): Promise<void>;
 }
 
@@ -30,6 +33,7 @@ export async function startMemoryAgent(
   hub: Pick<HubProcess, "api" | "url">,
   name: string,
   bundles: BundleOpener,
+  options: { readonly lease?: ClusterLease } = {},
 ): Promise<MemoryAgent> {
   const [clock, log, namespace, instance] = [systemClock, silentLog, "muster-system", randomUUID()];
   const cluster = createMemoryCluster({ clock, random: Math.random, name });
@@ -58,15 +62,17 @@ export async function startMemoryAgent(
     cluster: api,
     link: createGrpcHubLink({ identity: () => identity.current(), log }),
     state: createSecretState({ cluster: api, namespace, instance }),
-    lease: createClusterLease({
-      api,
-      clock,
-      random: Math.random,
-      log,
-      namespace,
-      name: "muster-agent",
-      identity: instance,
-    }),
+    lease:
+      options.lease ??
+      createClusterLease({
+        api,
+        clock,
+        random: Math.random,
+        log,
+        namespace,
+        name: "muster-agent",
+        identity: instance,
+      }),
     bundles: { ...bundles, close: async () => {} },
     identity: {
       hubId,
@@ -85,6 +91,8 @@ export async function startMemoryAgent(
   return {
     name,
     cluster,
+    hubId,
+    clusterId,
     async stop() {
       stopping.abort();
       await agent.stop();
