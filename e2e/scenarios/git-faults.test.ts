@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { describeFleet } from "../fleet/describe-fleet.ts";
-import { eventually, throughout } from "../fleet/eventually.ts";
+import { eventually, throughout, timed } from "../fleet/eventually.ts";
 import type { FleetApp } from "../fleet/fleet-app.ts";
 import type { HubApi, Schemas } from "../fleet/hub-api.ts";
-import { configMap } from "../fleet/manifests.ts";
-import type { Fault } from "../forge/git-http-server.ts";
+import { configMap, sourceDefinition } from "../fleet/manifests.ts";
+import { type Fault, gitHttpServer } from "../forge/git-http-server.ts";
 
 await describeFleet("a Git server that fails", {}, ({ fleet, forge }) => {
   test.each([
@@ -101,6 +101,30 @@ await describeFleet("a Git server that fails", {}, ({ fleet, forge }) => {
       expect((await app.detail()).problems.map(({ code }) => code)).toContain("SourceNotFound");
     });
     await nothingIsDeleted(app);
+  });
+
+  test("a server that never answers holds up nobody else's commits, and not the end of the hub", async () => {
+    const hung = await gitHttpServer();
+    try {
+      const fine = await newApp(fleet());
+      const stuck = await hung.createRepository("stuck");
+      await (await stuck.workingCopy()).commitAndPush({ "a.yaml": configMap("a") }, "Begin");
+      await hung.fail("hang");
+      const asked = hung.requests.length;
+      const { api } = fleet().hub;
+      const names = Array.from({ length: 10 }, (_, index) => `stuck-${index}`);
+      await api.apply(...names.map((name) => sourceDefinition(name, `${stuck.url}?${name}`)));
+      await eventually(() => expect(hung.requests.length).toBeGreaterThan(asked));
+      const { ms } = await timed(async () =>
+        fine.released(await fine.push({ "a.yaml": configMap("a", { step: "2" }) })),
+      );
+      expect(ms).toBeLessThan(10_000);
+      expect((await timed(() => fleet().hub.restart())).ms).toBeLessThan(30_000);
+      await fleet().untilConnected();
+      for (const name of names) await fleet().hub.api.deleteSource(name);
+    } finally {
+      await hung.stop();
+    }
   });
 
   async function nothingIsDeleted(app: FleetApp): Promise<void> {
