@@ -1,6 +1,7 @@
 import { AppError } from "@muster/shared/errors.ts";
 import { name } from "@muster/shared/model/ids.ts";
 import { keyHash } from "@muster/shared/model/joining.ts";
+import { readFlags } from "@muster/shared/read-flags.ts";
 import { z } from "zod";
 
 /** Everything the agent is told. Each key is a flag (`--ca-hash`) and an environment variable (`MUSTER_CA_HASH`). */
@@ -16,6 +17,11 @@ export const agentConfig = z.strictObject({
   context: z.string().min(1).optional(),
   /** Where the agent keeps its Secrets and its Lease. */
   namespace: name.default("muster-system"),
+  /**
+   * Who holds the cluster's Lease, where the platform knows it: pod name and uid. A container that is started again in
+   * its own pod then acts at once instead of waiting for its predecessor's time to pass. Nobody else alive may have it.
+   */
+  "lease-identity": z.string().min(1).max(253).optional(),
   "log-level": z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   /** `/healthz` on this port of the loopback address; 0: none. */
   "health-port": z.coerce.number().int().min(0).max(65_535).default(0),
@@ -28,41 +34,14 @@ const fixes: Readonly<Partial<Record<string, string>>> = {
   namespace: "Give --namespace the name of a Kubernetes namespace.",
 };
 
-const variableOf = (key: string): string => `MUSTER_${key.replaceAll("-", "_").toUpperCase()}`;
-
 /**
- * Reads flags (`--key value`, `--key=value`) over environment variables over defaults.
+ * What the agent was told: flags over environment variables over defaults.
  * @throws AppError "invalid" that names the key and the fix.
  */
 export function readConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): AgentConfig {
-  const keys = Object.keys(agentConfig.shape);
-  const given: Record<string, string> = {};
-  for (const key of keys) {
-    const value = env[variableOf(key)];
-    if (value !== undefined && value !== "") given[key] = value;
-  }
-  for (let i = 0; i < argv.length; i++) {
-    const [, flag = "", attached] = /^--([a-z-]+)(?:=(.*))?$/s.exec(argv[i] ?? "") ?? [];
-    if (!keys.includes(flag)) {
-      throw new AppError("invalid", `${JSON.stringify(argv[i])} is not a flag of the agent.`, {
-        fix: `The flags are: ${keys.map((key) => `--${key}`).join(" ")}`,
-      });
-    }
-    const value = attached ?? argv[++i];
-    if (value === undefined) {
-      throw new AppError("invalid", `--${flag} needs a value.`, { fix: `Write --${flag} VALUE.` });
-    }
-    given[flag] = value;
-  }
-  const parsed = agentConfig.safeParse(given);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const key = String(issue?.path[0] ?? "");
-    const what = given[key] === undefined ? "is missing" : `is wrong: ${issue?.message}`;
-    throw new AppError("invalid", `--${key} (or ${variableOf(key)}) ${what}.`, { fix: fixes[key] ?? `Mend --${key}.` });
-  }
-  if (parsed.data["join-token"] !== undefined && parsed.data["join-token-file"] !== undefined) {
+  const config = readFlags(agentConfig, { program: "the agent", argv, env, fixes });
+  if (config["join-token"] !== undefined && config["join-token-file"] !== undefined) {
     throw new AppError("invalid", "--join-token and --join-token-file are both given.", { fix: "Give one of them." });
   }
-  return parsed.data;
+  return config;
 }

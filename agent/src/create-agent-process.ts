@@ -24,6 +24,8 @@ export interface AgentProcessOptions {
   readonly caHash: KeyHash;
   /** Needed once; null when the cluster has joined before. */
   readonly joinToken: string | null;
+  /** Who asks for the Lease; default: this process. */
+  readonly leaseIdentity?: string | undefined;
   readonly log: Log;
   /** Ends the joining. */
   readonly signal?: AbortSignal;
@@ -77,7 +79,7 @@ export async function createAgentProcess(options: AgentProcessOptions): Promise<
         log,
         namespace,
         name: "muster-agent",
-        identity: instance,
+        identity: options.leaseIdentity ?? instance,
       }),
       bundles: createWorkerBundleOpener(),
       identity: { hubId, clusterId, keySets: chain, keepKeySet: identity.keepKeySet, renewSoon: identity.renewSoon },

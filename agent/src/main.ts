@@ -69,6 +69,7 @@ async function run(config: AgentConfig, log: Log): Promise<void> {
     hubAddress: config.hub,
     caHash: config["ca-hash"],
     joinToken: await joinToken(config),
+    leaseIdentity: config["lease-identity"],
     log,
     signal,
   });

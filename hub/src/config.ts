@@ -1,5 +1,6 @@
 import { parseDuration } from "@muster/shared/duration.ts";
 import { AppError } from "@muster/shared/errors.ts";
+import { readFlags } from "@muster/shared/read-flags.ts";
 import { z } from "zod";
 
 /** `host:port`, `[::1]:port`; port 0 chooses a free one. */
@@ -78,43 +79,16 @@ const fixes: Readonly<Partial<Record<string, string>>> = {
   heartbeat: "Give --heartbeat 15s.",
 };
 
-const variableOf = (key: string): string => `MUSTER_${key.replaceAll("-", "_").toUpperCase()}`;
-
 /**
- * Reads flags (`--key value`, `--key=value`) over environment variables over defaults.
+ * What the hub was told: flags over environment variables over defaults.
  * @throws AppError "invalid" that names the key and the fix.
  */
 export function readConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): HubConfig {
-  const keys = Object.keys(hubConfig.shape);
-  const given: Record<string, string> = {};
-  for (const key of keys) {
-    const value = env[variableOf(key)];
-    if (value !== undefined && value !== "") given[key] = value;
-  }
-  for (let index = 0; index < argv.length; index += 1) {
-    const [, flag = "", attached] = /^--([a-z-]+)(?:=(.*))?$/s.exec(argv[index] ?? "") ?? [];
-    if (!keys.includes(flag)) {
-      throw new AppError("invalid", `${JSON.stringify(argv[index])} is not a flag of the hub.`, {
-        fix: `The flags are: ${keys.map((key) => `--${key}`).join(" ")}`,
-      });
-    }
-    if (attached === undefined) index += 1;
-    const value = attached ?? argv[index];
-    if (value === undefined)
-      throw new AppError("invalid", `--${flag} needs a value.`, { fix: `Write --${flag} VALUE.` });
-    given[flag] = value;
-  }
-  const parsed = hubConfig.safeParse(given);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const key = String(issue?.path[0] ?? "");
-    const what = given[key] === undefined ? "is missing" : `is wrong: ${issue?.message}`;
-    throw new AppError("invalid", `--${key} (or ${variableOf(key)}) ${what}.`, { fix: fixes[key] ?? `Mend --${key}.` });
-  }
-  if (parsed.data["webhook-secret"] !== undefined && parsed.data["webhook-secret-file"] !== undefined) {
+  const config = readFlags(hubConfig, { program: "the hub", argv, env, fixes });
+  if (config["webhook-secret"] !== undefined && config["webhook-secret-file"] !== undefined) {
     throw new AppError("invalid", "--webhook-secret and --webhook-secret-file are both given.", {
       fix: "Give one of them.",
     });
   }
-  return parsed.data;
+  return config;
 }
