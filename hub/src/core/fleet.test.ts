@@ -2,7 +2,7 @@ import type { Report } from "@muster/shared/model/report.ts";
 import { describe, expect, it } from "vitest";
 import { APP, digestOf, EPOCH_1, EPOCH_2, healthy, NOW, run } from "../testing/facts.ts";
 import { OBSERVED_BYTES_MAX, REPORT_DETAIL_BYTES_MAX } from "./documents/observed.ts";
-import { detailOf, isAhead, placementState, summarizeReport } from "./fleet.ts";
+import { detailOf, detailWithRefusal, isAhead, placementState, summarizeReport } from "./fleet.ts";
 
 const report = (over: Partial<Report> = {}): Report => ({
   app: APP as Report["app"],
@@ -45,6 +45,34 @@ describe("summarizeReport", () => {
 });
 
 describe("detailOf", () => {
+  it.each([
+    ["any script", "界"],
+    ["control characters", "\u0001"],
+    ["emoji", "🚢"],
+  ])("counts bytes, so that it always fits one document: %s", (_what, text) => {
+    const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "shop", name: "c" };
+    const message = text.repeat(1_000 / text.length);
+    const object = { ref, sync: "OutOfSync" as const, health: "Degraded" as const, message };
+    const wrong = { code: "ApplyRefused" as const, message: message + message, where: {}, fix: message };
+    const objects = Array.from({ length: 500 }, () => object);
+    const problems = Array.from({ length: 50 }, (_, index) => ({ ...wrong, message: `${index}${message}` }));
+    const size = (detail: object) => Buffer.byteLength(JSON.stringify(detail));
+    const detail = detailOf(report({ objects, problems }));
+    expect(size(detail)).toBeLessThanOrEqual(REPORT_DETAIL_BYTES_MAX);
+    expect(detail.problems.length).toBeGreaterThan(0);
+    const refused = report({
+      phase: "Refused",
+      problems: problems.map((one) => ({ ...one, code: "SignatureInvalid" })),
+    });
+    expect(size(detailWithRefusal(detail, refused))).toBeLessThanOrEqual(REPORT_DETAIL_BYTES_MAX);
+  });
+
+  it("gives up a single entry that is too large by itself", () => {
+    const path = "x".repeat(300_000);
+    const problems = [{ code: "ApplyRefused" as const, message: "m", where: { path } }];
+    expect(detailOf(report({ problems })).problems).toEqual([]);
+  });
+
   it("cuts a report that is too large from the end, and leaves a small one as it is", () => {
     const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "shop", name: "c" };
     const object = { ref, sync: "OutOfSync" as const, health: "Degraded" as const, message: "m".repeat(1_000) };

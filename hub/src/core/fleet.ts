@@ -50,24 +50,22 @@ function jsonBytes(code: number): number {
 }
 
 /** The details of a report, cut from the end until they fit one document: what is wrong comes first in it. */
-export function detailOf(report: Report): ReportDetail {
-  const detail: ReportDetail = {
-    generation: report.generation,
-    objects: [...report.objects],
-    drift: [...report.drift],
-    problems: [...report.problems],
-  };
-  for (let size = JSON.stringify(detail).length; size > REPORT_DETAIL_BYTES_MAX; size = JSON.stringify(detail).length) {
-    const list = longest(detail);
-    list.splice(Math.floor(list.length / 2));
+export function detailOf({ generation, objects, drift, problems }: Report): ReportDetail {
+  return cutToFit({ generation, objects: [...objects], drift: [...drift], problems: [...problems] });
+}
+
+/** Halves the largest list until all fit. Bytes rather than characters count: that is what the store holds. */
+function cutToFit(detail: ReportDetail): ReportDetail {
+  const lists: unknown[][] = [detail.objects, detail.drift, detail.problems];
+  while (bytesOf(detail) > REPORT_DETAIL_BYTES_MAX) {
+    const largest = lists.reduce((one, other) => (bytesOf(other) > bytesOf(one) ? other : one));
+    if (largest.length === 0) break;
+    largest.splice(Math.floor(largest.length / 2));
   }
   return detail;
 }
 
-function longest({ objects, drift, problems }: ReportDetail): unknown[] {
-  const lists: unknown[][] = [objects, drift, problems];
-  return lists.reduce((one, other) => (other.length > one.length ? other : one));
-}
+const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
 /** Whether a report speaks of the assignment in force, and not of one that was overtaken. */
 export const isCurrent = (
@@ -110,6 +108,15 @@ export function problemsWithRefusal(problems: readonly Problem[], refused: Repor
     refused.problems.every(({ code, message }) => code !== problem.code || message !== problem.message);
   return [...refused.problems, ...problems.filter(isNew)].slice(0, REPORT_LIMITS.problemsMax);
 }
+
+/** The details of what stands, with the refusal's problems. */
+export const detailWithRefusal = (standing: ReportDetail, refused: Report): ReportDetail =>
+  cutToFit({
+    generation: standing.generation,
+    objects: [...standing.objects],
+    drift: [...standing.drift],
+    problems: problemsWithRefusal(standing.problems, refused),
+  });
 
 /** Where one App stands in one cluster, in one word. */
 export type PlacementState =

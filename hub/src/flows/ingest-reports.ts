@@ -11,7 +11,7 @@ import {
   reportDetail,
   reportDetails,
 } from "../core/documents/observed.ts";
-import { detailOf, isRefusedAside, problemsWithRefusal, summarizeReport, withRefusal } from "../core/fleet.ts";
+import { detailOf, detailWithRefusal, isRefusedAside, summarizeReport, withRefusal } from "../core/fleet.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
 import type { Documents, Json, Version } from "../ports/store.ts";
 import type { HubState } from "./hub-state.ts";
@@ -88,8 +88,11 @@ export function ingestReports(deps: {
       shards.set(key, found);
     }
     // Details first: who sees the summary finds the details that belong to it.
-    await eachOf(group, writeDetail);
-    await eachOf([...shards], async ([key, { app, shard, items }]) => {
+    await eachOf(group, (item) => sparingOthers({ cluster: item.cluster, app: item.app }, () => writeDetail(item)));
+    const writeShard = async ([key, { app, shard, items }]: [
+      string,
+      { app: AppUid; shard: number; items: Waiting[] },
+    ]) => {
       await state.observed.write(
         key,
         (current) => {
@@ -102,9 +105,23 @@ export function ingestReports(deps: {
         },
         { durable: false },
       );
-    });
+    };
+    await eachOf([...shards], (touched) => sparingOthers({ app: touched[1].app }, () => writeShard(touched)));
     metrics.count("reports", group.length);
     metrics.took("ingest", clock.now() - began);
+  }
+
+  /** A report that can never be stored is dropped: tried again, it would hold up those of every other cluster. */
+  async function sparingOthers(
+    whose: { app: AppUid; cluster?: ClusterId },
+    write: () => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (!isHopeless(error)) throw error;
+      log.error({ ...whose, err: error }, "a report cannot be stored; it is dropped");
+    }
   }
 
   function summaryOf({ cluster, app, standing, refused }: Waiting, before: ObservedEntry | undefined) {
@@ -122,7 +139,7 @@ export function ingestReports(deps: {
     const entry = state.entriesIn(cluster).get(app) ?? null;
     const stands = standing ?? state.observedOf(app).get(cluster)?.report ?? null;
     return next !== null && isRefusedAside(refused, { entry, standing: stands })
-      ? { ...next, problems: problemsWithRefusal(next.problems, refused) }
+      ? detailWithRefusal(next, refused)
       : detailOf(refused);
   }
 
@@ -209,6 +226,10 @@ export function ingestReports(deps: {
     if (report.health === "Healthy") traces.cluster(uid, release, clusterName, "healthy", clock.now());
   }
 }
+
+/** What no retry mends: the bytes themselves do not go into a document. */
+const isHopeless = (error: unknown): boolean =>
+  isAppError(error, "too-large") || isAppError(error, "invalid") || isAppError(error, "corrupt");
 
 async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   for (let from = 0; from < items.length; from += WRITES_MAX) {
