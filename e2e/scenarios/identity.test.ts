@@ -227,7 +227,7 @@ await describeFleet("who may be which cluster", { fleet: { clusters: [] } }, ({ 
       files: { "a.yaml": configMap("a", { step: "1" }) },
       clusters: { names: [member.name] },
     });
-    await app.released(await app.copy.head());
+    const [placement] = (await app.released(await app.copy.head())).placements;
 
     const { ms } = await timed(async () => {
       await hub.api.removeCluster(member.name);
@@ -240,6 +240,14 @@ await describeFleet("who may be which cluster", { fleet: { clusters: [] } }, ({ 
       hub.logEvents().filter(({ msg }) => msg === "session refused" || msg === "agent refused").length;
     const before = refused();
     await eventually(() => expect(refused()).toBeGreaterThan(before));
+    // Whoever has its key and certificate, which are good for hours yet, gets what its agent gets: nothing.
+    const stored = await readIdentity(member);
+    if (!stored?.membership) throw new Error("it joined");
+    const identity = linkIdentity(fleet(), { ...stored.membership, privateKey: stored.privateKey });
+    await expect(connectAs(identity, { clusterUid: stored.clusterUid })).rejects.toMatchObject({
+      message: expect.stringContaining("removed"),
+    });
+    await expect(bundleAs(identity, placement?.assigned?.digest)).rejects.toBeInstanceOf(AppError);
     await throughout(500, async () => expect(await app.data(member.cluster, "a")).toEqual({ step: "1" }));
     expect(
       (await hub.api.status()).clusters.filter(({ state }) => state === "Connected").map(({ name }) => name),
@@ -363,12 +371,13 @@ async function connectAs(identity: LinkIdentity, hello: Parameters<typeof helloO
   }
 }
 
-async function bundleAs(identity: LinkIdentity): Promise<void> {
+const noDigest = `b1:sha256:${"00".repeat(32)}`;
+
+async function bundleAs(identity: LinkIdentity, wanted = noDigest): Promise<void> {
   const client = openChannel(identity, identity.endpoints[0] ?? "");
   try {
-    const wanted = digest.parse(`b1:sha256:${"00".repeat(32)}`);
     const opts = { offset: 0, signal: AbortSignal.timeout(20_000), chunkTimeoutMs: 10_000 };
-    for await (const _chunk of fetchBundleOver(client, wanted, opts)) break;
+    for await (const _chunk of fetchBundleOver(client, digest.parse(wanted), opts)) break;
   } finally {
     client.close();
   }
