@@ -5,6 +5,7 @@
  * configuration is wrong; 3 the data belongs to a newer Muster, to another process, or is damaged: it is left as it is.
  */
 import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
+import { giveBackMemory } from "@muster/shared/give-back-memory.ts";
 import { createLog, type Log } from "@muster/shared/log.ts";
 import { type HubConfig, readConfig } from "./config.ts";
 import { createHubProcess } from "./create-hub-process.ts";
@@ -43,6 +44,7 @@ async function main(): Promise<number> {
 
 /** Starts the hub, waits until told to stop, and ends everything in reverse order. */
 async function run(config: HubConfig, log: Log): Promise<void> {
+  const stopGivingBack = giveBackMemory({ log });
   const onFatal = (error: unknown): void => stopping.abort(error);
   const hub = await createHubProcess(config, { log, onFatal, signal: stopping.signal });
   await new Promise<void>((resolve) => {
@@ -50,6 +52,7 @@ async function run(config: HubConfig, log: Log): Promise<void> {
     if (stopping.signal.aborted) resolve();
   });
   log.info("stopping");
+  stopGivingBack();
   await hub.close();
   if (stopping.signal.reason !== null) throw stopping.signal.reason;
 }

@@ -1,2 +1,0 @@
-/** Hub and agent do it alike. */
-export { giveBackMemory } from "@muster/shared/give-back-memory.ts";
