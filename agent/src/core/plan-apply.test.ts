@@ -88,16 +88,18 @@ describe("planApply", () => {
   });
 
   test("what left the bundle is pruned; what cannot be told apart, or is another's, is not", () => {
-    const inventory = ["gone", "left", "lost", "stolen", "kept"].map((name) => entry(name));
+    const inventory = ["gone", "left", "lost", "renamed", "stolen", "kept"].map((name) => entry(name));
     const is = {
       a: present(),
       gone: { kind: "absent" } as const,
-      left: present(),
-      stolen: others,
-      kept: present({ prune: "false" }),
+      left: present({ uid: "u-left" }),
+      renamed: present(),
+      stolen: present({ ownership: { kind: "other-app", app: "default/first" }, uid: "u-stolen" }),
+      kept: present({ uid: "u-kept", prune: "false" }),
     };
     expect(lines({ inventory, is }).slice(1).toSorted()).toEqual([
       "forget ConfigMap shop/gone: it is gone",
+      "forget ConfigMap shop/renamed: the bundle holds it under another name",
       "forget ConfigMap shop/stolen: it is not ours any more",
       "prune ConfigMap shop/left: it left the bundle",
       'retain ConfigMap shop/kept: kept by muster.dev/prune: "false"',

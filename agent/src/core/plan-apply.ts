@@ -177,7 +177,13 @@ function planLeaving(input: PlanInput): readonly (readonly PruneStep[])[] {
       : input.sync.prune
         ? null
         : "prune is off for this App";
-  return planPrune({ entries: left, live: input.live, keepAll });
+  return planPrune({ entries: left, live: input.live, wantedUids: wantedUids(input), keepAll });
+}
+
+/** Of the objects that the bundle holds and that are in the cluster. */
+function wantedUids(input: PlanInput): ReadonlySet<string> {
+  const live = input.objects.map(({ ref }) => input.live.get(objectKey(ref)));
+  return new Set(live.flatMap((known) => (known?.kind === "present" ? [known.uid] : [])));
 }
 
 /** Whether applying this body can only work once the API server serves a kind that the same bundle defines. */

@@ -16,20 +16,25 @@ export type PruneStep =
 export function planPrune(input: {
   readonly entries: readonly InventoryEntry[];
   readonly live: ReadonlyMap<string, LiveKnowledge>;
+  /** Objects that are wanted, also under another name: one object can be served by two API groups. */
+  readonly wantedUids: ReadonlySet<string>;
   /** Why everything stays, or null. */
   readonly keepAll: string | null;
 }): readonly (readonly PruneStep[])[] {
-  return removeOrder(
-    input.entries.map((entry) => planEntry(entry, input.live.get(objectKey(entry.ref)), input.keepAll)),
-  );
+  return removeOrder(input.entries.map((entry) => planEntry(entry, input.live.get(objectKey(entry.ref)), input)));
 }
 
-function planEntry(entry: InventoryEntry, live: LiveKnowledge | undefined, keepAll: string | null): PruneStep {
+function planEntry(
+  entry: InventoryEntry,
+  live: LiveKnowledge | undefined,
+  { wantedUids, keepAll }: { wantedUids: ReadonlySet<string>; keepAll: string | null },
+): PruneStep {
   const { ref } = entry;
   // What could not be looked at is not deleted: not knowing is no reason.
   if (live === undefined || live.kind === "unreadable")
     return { kind: "retain", ref, awaitsConsent: false, reason: "its state is not known" };
   if (live.kind === "absent") return { kind: "forget", ref, reason: "it is gone" };
+  if (wantedUids.has(live.uid)) return { kind: "forget", ref, reason: "the bundle holds it under another name" };
   if (live.ownership.kind !== "ours") {
     return { kind: "forget", ref, reason: "it is not ours any more" };
   }

@@ -1,5 +1,5 @@
 import { isAppError } from "@muster/shared/errors.ts";
-import { groupOf, type ObjectRef, objectKey } from "@muster/shared/model/object-ref.ts";
+import { formatObject, groupOf, type ObjectRef, objectKey } from "@muster/shared/model/object-ref.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import { findDrift } from "../core/drift.ts";
 import { healthy } from "../core/health/verdict.ts";
@@ -24,12 +24,21 @@ export interface PlacedObject {
 
 const readsAtOnce = 16;
 
-/** Settles each object's namespace by asking which kinds have one. Kinds that the cluster does not know are problems. */
+/** An object of the bundle that cannot be applied as things are, and why. */
+export interface UnplacedObject {
+  readonly ref: ObjectRef;
+  readonly problem: Problem;
+}
+
+/**
+ * Settles each object's namespace by asking which kinds have one. A kind that the cluster does not know is a problem,
+ * and so are two objects that turn out to be one.
+ */
 export async function placeObjects(
   cluster: ClusterApi,
   bundle: OpenedBundle,
   namespace: string,
-): Promise<{ placed: PlacedObject[]; kinds: ResourceKind[]; unknown: { ref: ObjectRef; problem: Problem }[] }> {
+): Promise<{ placed: PlacedObject[]; kinds: ResourceKind[]; unplaced: UnplacedObject[] }> {
   const kinds = new Map<string, ResourceKind>();
   const scopes = new Map<string, boolean | Problem>();
   for (const { ref } of bundle.objects) scopes.set(`${ref.apiVersion}/${ref.kind}`, true);
@@ -46,20 +55,43 @@ export async function placeObjects(
       scopes.set(key, bundle.definedKinds.get(`${groupOf(apiVersion)}/${kind}`) ?? problemOf(error));
     }
   });
-  const placed: PlacedObject[] = [];
-  const unknown: { ref: ObjectRef; problem: Problem }[] = [];
+  const placed = new Map<string, PlacedObject>();
+  const unplaced: UnplacedObject[] = [];
   for (const object of bundle.objects) {
     const scope = scopes.get(`${object.ref.apiVersion}/${object.ref.kind}`);
-    if (typeof scope === "object")
-      unknown.push({ ref: object.ref, problem: { ...scope, where: { object: object.ref } } });
-    else placed.push(place(object, scope === true ? namespace : null));
+    if (typeof scope === "object") {
+      unplaced.push({ ref: object.ref, problem: { ...scope, where: { object: object.ref } } });
+      continue;
+    }
+    const settled = scope === true ? placeInside(object, namespace) : placeOutside(object);
+    const key = objectKey(settled.ref);
+    if (placed.has(key)) unplaced.push({ ref: settled.ref, problem: duplicate(settled.ref, scope === true) });
+    else placed.set(key, settled);
   }
-  return { placed, kinds: [...kinds.values()], unknown };
+  // Neither of two is the right one: both stay as they are in the cluster.
+  for (const { ref, problem } of unplaced) if (problem.code === "DuplicateObject") placed.delete(objectKey(ref));
+  return { placed: [...placed.values()], kinds: [...kinds.values()], unplaced };
 }
 
-function place(object: BundleObject, namespace: string | null): PlacedObject {
+const duplicate = (ref: ObjectRef, isNamespaced: boolean): Problem => ({
+  code: "DuplicateObject",
+  message: `${formatObject(ref)} is in the bundle twice: once with a namespace of its own, once without.`,
+  where: { object: ref },
+  fix: isNamespaced
+    ? `Remove one of them. What states no namespace goes to ${ref.namespace}, as spec.destination says.`
+    : `Remove one of them. A ${ref.kind} has no namespace, whatever its manifest states.`,
+});
+
+/** An object of a cluster-scoped kind is the same one whatever namespace its manifest states. */
+function placeOutside({ ref, body, hash }: BundleObject): PlacedObject {
+  if (ref.namespace === "") return { ref, hash, body: () => body };
+  const stated = `"metadata":{"namespace":${JSON.stringify(ref.namespace)},`;
+  return { ref: { ...ref, namespace: "" }, hash, body: () => body.replace(stated, '"metadata":{') };
+}
+
+function placeInside(object: BundleObject, namespace: string): PlacedObject {
   const { ref, body, namespaceAt, hash } = object;
-  if (namespace === null || namespaceAt === null || ref.namespace !== "") return { ref, hash, body: () => body };
+  if (namespaceAt === null || ref.namespace !== "") return { ref, hash, body: () => body };
   return {
     ref: { ...ref, namespace },
     hash: `${hash}/${namespace}`,

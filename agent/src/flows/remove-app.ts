@@ -28,7 +28,7 @@ export async function removeApp(
   deps.changed(entry, "progress");
 
   const live = await look(deps, entry);
-  const groups = planPrune({ entries: entry.record.inventory, live, keepAll: null });
+  const groups = planPrune({ entries: entry.record.inventory, live, wantedUids: new Set(), keepAll: null });
   // An App that was placed again meanwhile keeps what is not deleted yet.
   if (entry.assignment !== assignment) return;
   const pruned = await pruneGroups(deps, groups, opts.lost);

@@ -10,7 +10,7 @@ import type { ClusterApi } from "../ports/cluster-api.ts";
 import type { AppEntry } from "./app-book.ts";
 import { applyGroups, createNamespace, pruneGroups } from "./apply-bundle.ts";
 import type { BundleSource } from "./fetch-bundle.ts";
-import { addState, gatherLive, type PlacedObject, placeObjects } from "./gather-live.ts";
+import { addState, gatherLive, type PlacedObject, placeObjects, type UnplacedObject } from "./gather-live.ts";
 import { findPresentDrift, nextHeal, recordHealed, recordLeft } from "./heal-drift.ts";
 import type { LiveWatch } from "./watch-drift.ts";
 
@@ -53,7 +53,7 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
     { digest, bytes: content.bundle.bytes, owner: entry.owner },
     AbortSignal.any([lost, superseded]),
   );
-  const { placed, kinds, unknown } = await placeObjects(deps.cluster, bundle, content.destination.namespace);
+  const { placed, kinds, unplaced } = await placeObjects(deps.cluster, bundle, content.destination.namespace);
   const byKey = new Map(placed.map((object) => [objectKey(object.ref), object]));
   deps.noteKinds(kinds);
 
@@ -67,7 +67,7 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
     inventory: entry.record.inventory,
     live,
     sync: content.sync,
-    createNamespace: content.destination.createNamespace ? content.destination.namespace : null,
+    createNamespace: namespaceToMake(content, byKey),
     healNotBefore: new Map([...entry.objects].flatMap(([key, { heals }]) => (heals ? [[key, heals.notBefore]] : []))),
     isApplied,
     now,
@@ -78,7 +78,7 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
 
   await persistUnion(deps, entry, plan, isApplied);
   if (entry.assignment !== assignment) return null;
-  forgetOthers(entry, byKey, unknown);
+  forgetOthers(entry, byKey, unplaced);
   const writes = plan.groups.flat().some((step) => step.kind === "apply");
   if (writes && !isApplied) show(deps, entry, "Applying", "progress");
   if (plan.createNamespace !== null) await createNamespace(deps.cluster, plan.createNamespace);
@@ -87,7 +87,7 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
   recordHealed(entry, plan, present, deps.clock.now(), (before) => nextHeal(before, deps.clock.now(), deps.random));
   if (outcome.isSuperseded || entry.assignment !== assignment) return null;
 
-  const isAccepted = outcome.isAccepted && unknown.length === 0;
+  const isAccepted = outcome.isAccepted && unplaced.length === 0;
   const gone = new Set<string>();
   if (isAccepted) {
     // Prune after apply: a rename must never leave a gap in serving.
@@ -118,25 +118,34 @@ export class RetryLater extends Error {}
 async function persistUnion(deps: RunDeps, entry: AppEntry, plan: ApplyPlan, isApplied: boolean): Promise<void> {
   const owned = plan.groups.flat().flatMap((step) => (step.kind === "refuse" ? [] : [step.ref]));
   const inventory = unionInventory(entry.record.inventory, owned);
-  if (!sameInventory(entry.record.inventory, inventory) || (!isApplied && entry.record.appliedDigest !== null)) {
+  // A bundle that goes to another namespace has objects that were never applied: absent, they are not deleted ones.
+  const isStillApplied = isApplied && inventory.length === entry.record.inventory.length;
+  if (!sameInventory(entry.record.inventory, inventory) || (!isStillApplied && entry.record.appliedDigest !== null)) {
     entry.record = {
       ...entry.record,
       inventory: [...inventory],
-      appliedDigest: isApplied ? entry.record.appliedDigest : null,
+      appliedDigest: isStillApplied ? entry.record.appliedDigest : null,
     };
   }
   await deps.persist(entry);
+}
+
+/** One that the bundle holds itself is applied, and owned, like everything else in it. */
+function namespaceToMake({ destination }: Run, byKey: ReadonlyMap<string, PlacedObject>): string | null {
+  const { namespace, createNamespace } = destination;
+  const ref = { apiVersion: "v1", kind: "Namespace", namespace: "", name: namespace };
+  return createNamespace && !byKey.has(objectKey(ref)) ? namespace : null;
 }
 
 /** Only what the bundle holds, and why some of it cannot be applied at all, is told from here on. */
 function forgetOthers(
   entry: AppEntry,
   byKey: ReadonlyMap<string, PlacedObject>,
-  unknown: Awaited<ReturnType<typeof placeObjects>>["unknown"],
+  unplaced: readonly UnplacedObject[],
 ): void {
-  const unknownKeys = new Set(unknown.map(({ ref }) => objectKey(ref)));
-  for (const key of entry.objects.keys()) if (!byKey.has(key) && !unknownKeys.has(key)) entry.objects.delete(key);
-  for (const { ref, problem } of unknown) {
+  const unplacedKeys = new Set(unplaced.map(({ ref }) => objectKey(ref)));
+  for (const key of entry.objects.keys()) if (!byKey.has(key) && !unplacedKeys.has(key)) entry.objects.delete(key);
+  for (const { ref, problem } of unplaced) {
     const state = entry.objects.get(objectKey(ref)) ?? addState(entry, ref);
     state.sync = "OutOfSync";
     state.problem = problem;
