@@ -79,7 +79,8 @@ export function noteFailure(
 /** What a failed fetch means to people. */
 export function problemOfFetch(error: unknown, git: { url: string; ref: { branch: string } }): Problem {
   const where = { repository: git.url };
-  const said = messageOf(error).slice(0, 1_500);
+  const said = messageOf(error).slice(0, 1_300);
+  const url = shortened(git.url);
   const stays = "What runs stays as it is, and it is tried again.";
   const code = error instanceof AppError ? error.code : null;
   const fix = error instanceof AppError ? error.fix : undefined;
@@ -88,26 +89,29 @@ export function problemOfFetch(error: unknown, git: { url: string; ref: { branch
     case "forbidden":
       return {
         code: "CredentialsRefused",
-        message: `${git.url} refused the credentials: ${said}. ${stays}`,
+        message: `${url} refused the credentials: ${said}. ${stays}`,
         where,
         fix: fix ?? "Check the mounted credential that spec.git.credentials names.",
       };
     case "not-found":
       return {
         code: "RefNotFound",
-        message: `${git.url} has no branch ${git.ref.branch}, or there is no such repository: ${said}. ${stays}`,
+        message: `${url} has no branch ${git.ref.branch}, or there is no such repository: ${said}. ${stays}`,
         where,
         fix: fix ?? "If the branch was deleted on purpose, change spec.git.ref of the Source.",
       };
     default:
       return {
         code: "RepositoryUnreachable",
-        message: `${git.url} cannot be fetched: ${said}. ${stays}`,
+        message: `${url} cannot be fetched: ${said}. ${stays}`,
         where,
         ...(fix === undefined ? {} : { fix }),
       };
   }
 }
+
+/** A sentence has room for so much of an address; the whole of it is in `where`. */
+const shortened = (url: string): string => (url.length > 250 ? `${url.slice(0, 250)}…` : url);
 
 /** Of the present Revision: at which number its commit was first seen. */
 export const firstSeen = (status: SourceStatus, revision: Revision): number =>

@@ -58,6 +58,15 @@ describe("Mirror", () => {
     expect(heard).toEqual([1]);
   });
 
+  it("writes nothing that it could not read again", async () => {
+    const { mirror } = await open();
+    await expect(mirror.write("a", () => ({ count: 0.5 }))).rejects.toMatchObject({
+      code: "invalid",
+      message: expect.stringContaining("things/a is not written: count"),
+    });
+    expect([mirror.get("a"), await store.documents.list("things")]).toEqual([null, []]);
+  });
+
   it("refuses to start on a document of another form", async () => {
     await store.documents.put({ collection: "things", key: "a" }, { count: "seven" }, { ifVersion: null });
     await expect(open()).rejects.toMatchObject({ code: "corrupt", message: expect.stringContaining("things/a") });

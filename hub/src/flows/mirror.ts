@@ -89,7 +89,8 @@ export class Mirror<T extends object> {
 
   /**
    * Writes what `change` makes of the present value (null: there is none); null or the same value means no write.
-   * Resolves with the value in force when it is stored. @throws what `change` throws; AppError of the store.
+   * Resolves with the value in force when it is stored. @throws what `change` throws; AppError of the store; "invalid"
+   * for what would not fit the schema.
    */
   write(key: string, change: (current: T | null) => T | null, opts: { durable?: boolean } = {}): Promise<T | null> {
     return this.#inTurn(key, async () => {
@@ -98,6 +99,7 @@ export class Mirror<T extends object> {
         const changed = change(row?.value ?? null);
         if (changed === null || changed === row?.value) return row?.value ?? null;
         const next = this.#withoutDrained(changed);
+        this.#refuseUnreadable(key, next);
         try {
           const ifVersion = row?.version ?? null;
           const at = { collection: this.#noun.collection, key };
@@ -175,6 +177,15 @@ export class Mirror<T extends object> {
     if (before === undefined || before.version > version) return;
     this.#rows.delete(key);
     for (const listener of this.#listeners) listener(key, null, before.value);
+  }
+
+  /** What could not be read again must not be stored: a hub that finds it at its next start does not start. */
+  #refuseUnreadable(key: string, value: T): void {
+    const parsed = this.#noun.schema.safeParse(value);
+    if (parsed.success) return;
+    const [issue] = parsed.error.issues;
+    const what = `${issue?.path.join(".")}: ${issue?.message}`;
+    throw new AppError("invalid", `the document ${this.#noun.collection}/${key} is not written: ${what}`);
   }
 
   /** Entries that the journal holds already need not travel any further. */

@@ -144,8 +144,17 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
     const outcome = await fetchOnce(deps, first, knownHead(state, loop.sources), loop.stop.signal);
     if (loop.stop.signal.aborted) return;
     loop.isFailing = outcome.kind === "failed";
-    if (outcome.kind === "fetched") loop.retry.reset();
-    for (const source of loop.sources) await note(deps, source, outcome, woken, loop.told);
+    for (const source of loop.sources) {
+      try {
+        await note(deps, source, outcome, woken, loop.told);
+      } catch (error) {
+        if (loop.stop.signal.aborted) return;
+        // As if it had not been fetched: the next round finds and notes it again.
+        loop.isFailing = true;
+        log.warn({ source: sourceStatusKey(source), err: error }, "what was found is not noted; it is tried again");
+      }
+    }
+    if (!loop.isFailing) loop.retry.reset();
   }
 
   function wakeLoop(loop: Loop): void {
