@@ -98,7 +98,7 @@ export function createHub(deps: HubDependencies): Hub {
   const state = new HubState(store.documents, audit);
   const traces = createTraces();
   const sessions = new Sessions();
-  const records = createClusterRecords(store.documents);
+  const records = createClusterRecords(store.documents, audit.isDrained);
   const identities = createClusterIdentities({
     records,
     authority: keys.authority,

@@ -35,7 +35,15 @@ const ATTEMPTS_MAX = 8;
 const nameDocument = z.object({ id: clusterId });
 const tokenDocument = z.object({ cluster: clusterId, expires: z.int() });
 
-export function createClusterRecords(documents: Documents): ClusterRecords {
+/** `isDrained`: whether the journal holds an audit entry, so that its record need not carry it any further. */
+export function createClusterRecords(
+  documents: Documents,
+  isDrained: (auditId: string) => boolean = () => false,
+): ClusterRecords {
+  const withoutDrained = (record: ClusterRecord): ClusterRecord =>
+    record.audit.some(({ id }) => isDrained(id))
+      ? { ...record, audit: record.audit.filter(({ id }) => !isDrained(id)) }
+      : record;
   const read = async (id: string): Promise<{ record: ClusterRecord; version: Version } | null> => {
     // Ids come from certificates and requests too: what cannot be a key is the id of no cluster.
     if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) return null;
@@ -64,8 +72,9 @@ export function createClusterRecords(documents: Documents): ClusterRecords {
       for (let attempt = 1; ; attempt++) {
         const found = await read(id);
         if (found === null) throw new AppError("not-found", `no cluster with the id ${id} is registered`);
-        const record = next(found.record);
-        if (record === found.record) return record;
+        const before = withoutDrained(found.record);
+        const record = next(before);
+        if (record === before) return record;
         try {
           await write(record, found.version);
           return record;
@@ -99,7 +108,7 @@ export function createClusterRecords(documents: Documents): ClusterRecords {
     async remove(id, mayDelete) {
       const found = await read(id);
       if (found === null) return true;
-      if (!mayDelete(found.record)) return false;
+      if (!mayDelete(withoutDrained(found.record))) return false;
       try {
         await documents.delete({ collection: CLUSTERS, key: id }, { ifVersion: found.version });
       } catch (error) {

@@ -32,6 +32,20 @@ async function released(number: number) {
   }, soon);
 }
 
+describe("a cluster's own record", () => {
+  it("takes any number of changes, each of which is told", async () => {
+    const { commands } = fixture.hub;
+    for (let round = 0; round < 60; round += 1) {
+      await commands.registerCluster(person, { name: "eu-1", labels: {} });
+      await commands.labelCluster(person, "eu-1", { set: { round: `${round}` }, remove: [] });
+    }
+    await commands.removeCluster(person, "eu-1");
+    await vi.waitFor(async () => expect(await fixture.store.journal.head("audit")).toBeGreaterThan(120), soon);
+    await fixture.hub.sweep();
+    expect(await fixture.store.documents.list("clusters")).toEqual([]);
+  });
+});
+
 describe("placement and deletion", () => {
   it("sends a tombstone to a cluster that leaves, and comes back above it", async () => {
     const { agent, uid } = await deployed();

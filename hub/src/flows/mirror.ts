@@ -96,8 +96,10 @@ export class Mirror<T extends object> {
     return this.#inTurn(key, async () => {
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
         const row = this.#rows.get(key);
-        const changed = change(row?.value ?? null);
-        if (changed === null || changed === row?.value) return row?.value ?? null;
+        // What was told already is no reason to refuse a change for being told too much.
+        const current = row === undefined ? null : this.#withoutDrained(row.value);
+        const changed = change(current);
+        if (changed === null || changed === current) return row?.value ?? null;
         const next = this.#withoutDrained(changed);
         this.#refuseUnreadable(key, next);
         try {

@@ -88,11 +88,8 @@ export function createSweep(deps: {
   async function sweepClusters(): Promise<void> {
     for (const record of [...state.clusters.values()]) {
       if (record.revoked === null) continue;
+      // Its entries are in the journal first; one that came since keeps it for the next round.
       await audit.flush();
-      // The entries are in the journal: written without them, the record may go.
-      await state.clusters.write(record.id, (current) =>
-        current?.revoked && current.audit.length > 0 ? { ...current } : null,
-      );
       await identities.forget(record.id);
     }
     const isKnown = (id: string): boolean => state.clusters.get(id) !== null;
