@@ -73,4 +73,21 @@ describe("KeyedLoop", () => {
     await loop.stop();
     expect(clock.sleepers).toBe(0);
   });
+
+  it("sets one next try, however often a failing key is woken meanwhile", async () => {
+    let tries = 0;
+    const { loop, clock } = loopOf(async () => {
+      tries += 1;
+      throw new Error("no");
+    });
+    for (let times = 0; times < 20; times += 1) {
+      loop.wake("bad");
+      await loop.idle();
+    }
+    expect([tries, clock.sleepers]).toEqual([20, 1]);
+    await clock.advance(clock.nextWakeMs ?? 0);
+    await loop.idle();
+    expect([tries, clock.sleepers]).toEqual([21, 1]);
+    await loop.stop();
+  });
 });

@@ -28,6 +28,8 @@ export class KeyedLoop {
   readonly #queued = new Set<string>();
   readonly #running = new Set<string>();
   readonly #failing = new Map<string, Backoff>();
+  /** Failing keys whose next try is set: each has one, however often it fails for being woken meanwhile. */
+  readonly #retrying = new Set<string>();
   readonly #idleWaiters = new Set<() => void>();
   readonly #stop = new AbortController();
   #isStarted = false;
@@ -100,8 +102,13 @@ export class KeyedLoop {
     const waits = this.#failing.get(key) ?? backoff({ ...RETRY, random });
     this.#failing.set(key, waits);
     const delayMs = waits.next();
+    if (this.#retrying.has(key)) return delayMs;
+    this.#retrying.add(key);
     clock.sleep(delayMs, this.#stop.signal).then(
-      () => this.wake(key),
+      () => {
+        this.#retrying.delete(key);
+        this.wake(key);
+      },
       () => {},
     );
     return delayMs;
