@@ -57,6 +57,22 @@ function start() {
 }
 
 describe("the reporter", () => {
+  test("tells a state again that came back before the one between was acknowledged", async () => {
+    const { sent, acks, serve, say } = start();
+    serve();
+    say("a", "healthy");
+    await turn();
+    acks[0]?.resolve();
+    await turn();
+    say("a", "progressing");
+    await turn();
+    say("a", "healthy");
+    await turn();
+    acks[1]?.resolve();
+    await turn();
+    expect(sent).toEqual(["a=healthy", "a=progressing", "a=healthy"]);
+  });
+
   test("tells a verdict at once, progress a little later and not too often, and only the latest state", async () => {
     const { clock, sent, serve, say } = start();
     serve();

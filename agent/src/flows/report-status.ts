@@ -31,8 +31,8 @@ const batchMax = 50;
 const inFlightMax = 4;
 
 /**
- * Tells the hub how Apps are, coalesced: per key only the latest state counts, a state that was acknowledged is not
- * told again, and what a broken session did not acknowledge is told to the next one.
+ * Tells the hub how Apps are, coalesced: per key only the latest state counts, the state that was told last is not told
+ * again, and what a broken session did not acknowledge is told to the next one.
  */
 export function createReporter(deps: {
   readonly clock: Clock;
@@ -45,16 +45,17 @@ export function createReporter(deps: {
   const { clock, log } = deps;
   const due = new Map<string, number>();
   const sentAt = new Map<string, number>();
-  let acked = new Map<string, string>();
+  /** By key, the hash of what this session was told last, acknowledged or not: the session's end forgets it. */
+  let told = new Map<string, string>();
   let wake: (() => void) | null = null;
 
   const schedule = (key: string, at: number): void => {
     due.set(key, Math.min(due.get(key) ?? Number.POSITIVE_INFINITY, at));
     wake?.();
   };
-  const takeDue = (): { key: string; report: Report; hash: string }[] => {
+  const takeDue = (): { key: string; report: Report }[] => {
     const now = clock.now();
-    const batch: { key: string; report: Report; hash: string }[] = [];
+    const batch: { key: string; report: Report }[] = [];
     for (const [key, at] of due) {
       if (batch.length >= batchMax) break;
       if (at > now) continue;
@@ -62,8 +63,9 @@ export function createReporter(deps: {
       const report = deps.build(key);
       if (report === null) continue;
       const hash = shortHash(JSON.stringify({ ...report, observedAt: 0 }));
-      if (acked.get(key) === hash) continue;
-      batch.push({ key, report, hash });
+      if (told.get(key) === hash) continue;
+      told.set(key, hash);
+      batch.push({ key, report });
       sentAt.set(key, now);
     }
     return batch;
@@ -78,10 +80,10 @@ export function createReporter(deps: {
     forget(key) {
       due.delete(key);
       sentAt.delete(key);
-      acked.delete(key);
+      told.delete(key);
     },
     async serve(sink, signal) {
-      acked = new Map();
+      told = new Map();
       for (const key of deps.keys()) schedule(key, clock.now());
       const inFlight = new Set<Promise<void>>();
       let isBroken = false;
@@ -94,9 +96,7 @@ export function createReporter(deps: {
               { signal },
             )
             .then(
-              () => {
-                for (const { key, hash } of batch) acked.set(key, hash);
-              },
+              () => {},
               (error) => {
                 isBroken = true;
                 for (const { key } of batch) due.set(key, clock.now());
