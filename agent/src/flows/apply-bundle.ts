@@ -147,18 +147,21 @@ export async function createNamespace(cluster: ClusterApi, name: string): Promis
   }
 }
 
-/** Deletes what the plan says, group by group. Returns the keys that left the inventory, and what went wrong. */
+/**
+ * Deletes what the plan says, group by group, and nothing more once a newer assignment is in force: it may want the
+ * rest. Returns the keys that left the inventory, and what went wrong.
+ */
 export async function pruneGroups(
   deps: ApplyDeps,
   groups: readonly (readonly PruneStep[])[],
-  lost: AbortSignal,
+  { lost, superseded }: { readonly lost: AbortSignal; readonly superseded: AbortSignal },
 ): Promise<{ gone: Set<string>; deleted: ObjectRef[]; problems: Problem[] }> {
   const gone = new Set<string>();
   const deleted: ObjectRef[] = [];
   const problems: Problem[] = [];
   for (const group of groups) {
     await forEachLimited(group, writesAtOnce, async (step) => {
-      if (step.kind === "retain") return;
+      if (step.kind === "retain" || superseded.aborted) return;
       if (step.kind === "prune") {
         try {
           await deps.cluster.delete(step.ref, { uid: step.uid, signal: lost });

@@ -8,6 +8,8 @@ import type { Owner } from "../core/ownership.ts";
 import type { AgentState } from "../ports/agent-state.ts";
 import type { BundleOpener, OpenedBundle } from "../ports/bundle-opener.ts";
 import type { HubSession } from "../ports/hub-link.ts";
+import type { Aside } from "./keyed-queue.ts";
+import { createLimit, type Limit } from "./limited.ts";
 
 /** Where the present session is, if there is one. */
 export interface SessionSlot {
@@ -25,10 +27,10 @@ export interface BundleWanted {
 
 export interface BundleSource {
   /**
-   * The bundle, from memory, the cluster or the hub, whichever has it; waits for the hub if need be.
+   * The bundle, from memory, the cluster or the hub, whichever has it; waits for the hub, `aside`, if need be.
    * @throws AppError "corrupt" (not what the digest names), "too-large", "forbidden", "not-found", "cancelled".
    */
-  get(wanted: BundleWanted, signal: AbortSignal): Promise<OpenedBundle>;
+  get(wanted: BundleWanted, opts: { readonly signal: AbortSignal; readonly aside: Aside }): Promise<OpenedBundle>;
   /** Stores what was downloaded, so that a restarted agent needs no hub. Bytes that are stored already are not again. */
   store(digest: Digest): Promise<void>;
 }
@@ -37,6 +39,9 @@ export interface BundleSource {
 const bundleBytesMax = 64 * 1024 * 1024;
 /** Opened bundles and downloaded bytes that are kept in memory. */
 const cacheBytesMax = 24 * 1024 * 1024;
+
+/** Streams from the hub at once; a wait for the hub, or after a failure, is none. */
+const downloadsAtOnce = 8;
 
 export function createBundleSource(deps: {
   readonly state: AgentState;
@@ -47,6 +52,7 @@ export function createBundleSource(deps: {
   readonly random: () => number;
 }): BundleSource {
   const { state, opener, log } = deps;
+  const limit = createLimit(downloadsAtOnce);
   // Least recently used first, as a Map keeps its order.
   const opened = new Map<string, OpenedBundle>();
   const unstored = new Map<Digest, Uint8Array>();
@@ -63,7 +69,7 @@ export function createBundleSource(deps: {
   };
 
   return {
-    async get({ digest, bytes, owner }, signal) {
+    async get({ digest, bytes, owner }, { signal, aside }) {
       const key = `${digest}/${owner.hash}`;
       const known = opened.get(key);
       if (known) {
@@ -89,7 +95,8 @@ export function createBundleSource(deps: {
           log.warn({ digest, err: error }, "the stored bundle is damaged; it is fetched anew");
         }
       }
-      const compressed = await download(deps, { digest, bytesMax: bytes + 64 * 1024, signal });
+      const wanted = { digest, bytesMax: bytes + 64 * 1024, signal };
+      const compressed = await aside(() => download({ ...deps, limit }, wanted));
       const bundle = await open(compressed);
       remember(key, bundle);
       unstored.set(digest, compressed);
@@ -114,7 +121,7 @@ export function createBundleSource(deps: {
 
 /** Goes on after every cut where it stopped, for as long as somebody wants the bundle. */
 async function download(
-  deps: { session: SessionSlot; clock: Clock; log: Log; random: () => number },
+  deps: { session: SessionSlot; clock: Clock; log: Log; random: () => number; limit: Limit },
   wanted: { digest: Digest; bytesMax: number; signal: AbortSignal },
 ): Promise<Uint8Array> {
   const { digest, bytesMax, signal } = wanted;
@@ -129,14 +136,16 @@ async function download(
       continue;
     }
     try {
-      for await (const chunk of session.fetchBundle(digest, { offset: received, signal })) {
-        received += chunk.byteLength;
-        if (received > bytesMax) {
-          throw new AppError("too-large", `The hub sent more than ${bytesMax} bytes for the bundle ${digest}.`);
+      await deps.limit(async () => {
+        for await (const chunk of session.fetchBundle(digest, { offset: received, signal })) {
+          received += chunk.byteLength;
+          if (received > bytesMax) {
+            throw new AppError("too-large", `The hub sent more than ${bytesMax} bytes for the bundle ${digest}.`);
+          }
+          chunks.push(chunk);
+          wait.reset();
         }
-        chunks.push(chunk);
-        wait.reset();
-      }
+      }, signal);
       return Buffer.concat(chunks);
     } catch (error) {
       if (signal.aborted) throw cancelled(`fetch of ${digest}`, signal.reason);

@@ -81,4 +81,37 @@ describe("KeyedQueue", () => {
     expect(begun).toEqual(["a"]);
     expect(clock.sleepers).toBe(0);
   });
+
+  test("gives the place of work that waits to others, and takes no more than there are when it goes on", async () => {
+    const queue = new KeyedQueue<string>({ clock: new FakeClock() });
+    const stop = new AbortController();
+    const told: string[] = [];
+    const answers = new Map<string, PromiseWithResolvers<void>>();
+    const place = Promise.withResolvers<void>();
+    const ended = queue.run(
+      async (key, aside) => {
+        told.push(`${key} begins`);
+        if (key === "last") return place.promise;
+        const answer = Promise.withResolvers<void>();
+        answers.set(key, answer);
+        await aside(() => answer.promise);
+        told.push(`${key} goes on`);
+      },
+      { concurrency: 1, signal: stop.signal },
+    );
+    for (const key of ["a", "b", "last"]) queue.add(key);
+    await turn();
+    await turn();
+    expect(told).toEqual(["a begins", "b begins", "last begins"]);
+    answers.get("a")?.resolve();
+    await turn();
+    expect(told).toHaveLength(3);
+    place.resolve();
+    answers.get("b")?.resolve();
+    await turn();
+    expect(told.slice(3)).toEqual(["a goes on", "b goes on"]);
+    stop.abort();
+    await ended;
+    expect(queue.isIdle).toBe(true);
+  });
 });

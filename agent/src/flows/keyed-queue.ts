@@ -1,10 +1,14 @@
 import type { Clock } from "@muster/shared/clock.ts";
 
+/** Waits without taking up one of the places of those that work. */
+export type Aside = <T>(wait: () => Promise<T>) => Promise<T>;
+
 /**
  * A queue of keys to look at. A key is in it at most once, so it is bounded by the number of things there are; a key
  * that is added while it is being worked on comes again afterwards; one key is never worked on twice at a time.
  *
- * A key is: idle, later (due at a time), waiting (ready), or busy; busy and again.
+ * A key is: idle, later (due at a time), waiting (ready), or busy; busy and again. Work that only waits for somebody
+ * else gives its place to another key meanwhile (`aside`).
  */
 export class KeyedQueue<K> {
   readonly #clock: Clock;
@@ -48,20 +52,42 @@ export class KeyedQueue<K> {
   }
 
   /** Works until `signal` aborts, at most `concurrency` keys at once, then waits for what is under way. */
-  async run(work: (key: K) => Promise<void>, opts: { concurrency: number; signal: AbortSignal }): Promise<void> {
+  async run(
+    work: (key: K, aside: Aside) => Promise<void>,
+    opts: { concurrency: number; signal: AbortSignal },
+  ): Promise<void> {
     const { signal, concurrency } = opts;
     const running = new Set<Promise<void>>();
+    let freePlaces = concurrency;
+    /** Those that waited and want to go on: they come before keys that have not begun. */
+    const returning: (() => void)[] = [];
+    const leavePlace = (): void => {
+      const next = returning.shift();
+      if (next) next();
+      else freePlaces += 1;
+      this.#wake?.();
+    };
+    const aside: Aside = async (wait) => {
+      leavePlace();
+      try {
+        return await wait();
+      } finally {
+        if (freePlaces > 0) freePlaces -= 1;
+        else await new Promise<void>((resolve) => returning.push(resolve));
+      }
+    };
     while (!signal.aborted) {
       this.#promote();
       for (const key of this.#waiting) {
-        if (running.size >= concurrency) break;
+        if (freePlaces <= 0) break;
+        freePlaces -= 1;
         this.#waiting.delete(key);
         this.#busy.add(key);
-        const job = work(key).finally(() => {
+        const job = work(key, aside).finally(() => {
           running.delete(job);
           this.#busy.delete(key);
           if (this.#again.delete(key)) this.#waiting.add(key);
-          this.#wake?.();
+          leavePlace();
         });
         running.add(job);
       }

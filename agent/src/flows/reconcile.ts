@@ -11,12 +11,12 @@ import type { AgentState } from "../ports/agent-state.ts";
 import type { ResourceKind } from "../ports/cluster-api.ts";
 import { type AppBook, type AppEntry, digestOf, idsOf } from "./app-book.ts";
 import { isClean } from "./gather-live.ts";
-import { KeyedQueue } from "./keyed-queue.ts";
+import { type Aside, KeyedQueue } from "./keyed-queue.ts";
 import { removeApp } from "./remove-app.ts";
 import { RetryLater, type RunDeps, runApp } from "./run-app.ts";
 import type { LiveSummary } from "./watch-drift.ts";
 
-export interface ReconcileDeps extends Omit<RunDeps, "persist" | "noteKinds" | "changed"> {
+export interface ReconcileDeps extends Omit<RunDeps, "persist" | "noteKinds" | "changed" | "aside"> {
   readonly book: AppBook;
   readonly state: AgentState;
   readonly changed: (uid: AppUid, urgency: "verdict" | "progress") => void;
@@ -75,9 +75,9 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
     }
     if (kinds.size > before) deps.watch.watchKinds([...kinds.values()]);
   };
-  const runDeps: RunDeps = { ...deps, persist, noteKinds, changed };
+  const runDeps: Omit<RunDeps, "aside"> = { ...deps, persist, noteKinds, changed };
 
-  const attempt = async (entry: AppEntry, lost: AbortSignal): Promise<number | null> => {
+  const attempt = async (entry: AppEntry, lost: AbortSignal, aside: Aside): Promise<number | null> => {
     const { content } = entry.assignment;
     const isInherited = book.isInherited(entry);
     // The heir's record names the objects before the former one's forgets them: none is ever in neither.
@@ -90,7 +90,7 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
           return null;
         }
         if (isSettled(entry)) return null;
-        return runApp({ ...runDeps, log: log.child(idsOf(entry)) }, entry, content, lost);
+        return runApp({ ...runDeps, aside, log: log.child(idsOf(entry)) }, entry, content, lost);
       }
       case "remove": {
         await removeApp({ ...runDeps, log: log.child(idsOf(entry)) }, entry, content, { isInherited, lost });
@@ -127,6 +127,12 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
   const finish = async (entry: AppEntry): Promise<void> => {
     const mark: Mark = entry.record.mark;
     await written(state.remove(entry.uid, mark));
+    if (entry.record.mark !== mark) {
+      // Placed again while its record was being forgotten: it is written anew.
+      entry.stored = null;
+      queue.add(entry.uid);
+      return;
+    }
     entry.phase = "Removed";
     const report = reportOf(entry);
     book.drop(entry, mark);
@@ -135,12 +141,12 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
     log.info(idsOf(entry), "App removed");
   };
 
-  const work = async (uid: AppUid, lost: AbortSignal): Promise<void> => {
+  const work = async (uid: AppUid, lost: AbortSignal, aside: Aside): Promise<void> => {
     const entry = book.get(uid);
     if (entry === undefined || lost.aborted) return;
     const { assignment } = entry;
     try {
-      const recheckAt = await attempt(entry, lost);
+      const recheckAt = await attempt(entry, lost, aside);
       entry.failures = 0;
       if (recheckAt !== null) queue.addAfter(uid, Math.max(0, recheckAt - clock.now()));
       const soon = Math.min(
@@ -242,7 +248,10 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
     async run(signal) {
       lost = signal;
       for (const entry of book.all()) queue.add(entry.uid);
-      await Promise.all([queue.run((uid) => work(uid, signal), { concurrency: appsAtOnce, signal }), sweep(signal)]);
+      await Promise.all([
+        queue.run((uid, aside) => work(uid, signal, aside), { concurrency: appsAtOnce, signal }),
+        sweep(signal),
+      ]);
       await deps.watch.stop();
     },
     get isIdle() {

@@ -15,12 +15,13 @@ import { RetryLater, type RunDeps } from "./run-app.ts";
  * Protected kinds and objects that are told to stay do stay.
  */
 export async function removeApp(
-  deps: Omit<RunDeps, "bundles" | "noteKinds">,
+  deps: Omit<RunDeps, "bundles" | "noteKinds" | "aside">,
   entry: AppEntry,
   content: { readonly action: "delete" | "keep" },
   opts: { readonly isInherited: boolean; readonly lost: AbortSignal },
 ): Promise<void> {
   const { assignment } = entry;
+  const superseded = entry.superseded.signal;
   // The mark first: from here on nothing older brings the App back.
   await deps.persist(entry);
   if (content.action === "keep" || opts.isInherited || entry.assignment !== assignment) return;
@@ -31,7 +32,7 @@ export async function removeApp(
   const groups = planPrune({ entries: entry.record.inventory, live, wantedUids: new Set(), keepAll: null });
   // An App that was placed again meanwhile keeps what is not deleted yet.
   if (entry.assignment !== assignment) return;
-  const pruned = await pruneGroups(deps, groups, opts.lost);
+  const pruned = await pruneGroups(deps, groups, { lost: opts.lost, superseded });
   entry.pruned += pruned.deleted.length;
   entry.retained = groups.flat().flatMap((step) => (step.kind === "retain" ? [step] : []));
   entry.problems = [

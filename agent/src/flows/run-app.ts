@@ -12,6 +12,7 @@ import { applyGroups, createNamespace, pruneGroups } from "./apply-bundle.ts";
 import type { BundleSource } from "./fetch-bundle.ts";
 import { addState, gatherLive, type PlacedObject, placeObjects, type UnplacedObject } from "./gather-live.ts";
 import { findPresentDrift, nextHeal, recordHealed, recordLeft } from "./heal-drift.ts";
+import type { Aside } from "./keyed-queue.ts";
 import type { LiveWatch } from "./watch-drift.ts";
 
 export interface RunDeps {
@@ -25,6 +26,8 @@ export interface RunDeps {
   readonly persist: (entry: AppEntry) => Promise<void>;
   /** The App's report changed. */
   readonly changed: (entry: AppEntry, urgency: "verdict" | "progress") => void;
+  /** For waiting on the hub: an App whose bundle does not come keeps nobody else from being worked on. */
+  readonly aside: Aside;
   /** Kinds of which objects were or are about to be applied. */
   readonly noteKinds: (kinds: Parameters<LiveWatch["watchKinds"]>[0]) => void;
 }
@@ -51,7 +54,7 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
   marked.catch(() => {});
   const bundle = await deps.bundles.get(
     { digest, bytes: content.bundle.bytes, owner: entry.owner },
-    AbortSignal.any([lost, superseded]),
+    { signal: AbortSignal.any([lost, superseded]), aside: deps.aside },
   );
   const { placed, kinds, unplaced } = await placeObjects(deps.cluster, bundle, content.destination.namespace);
   const byKey = new Map(placed.map((object) => [objectKey(object.ref), object]));
@@ -92,7 +95,7 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
   if (isAccepted) {
     // Prune after apply: a rename must never leave a gap in serving.
     if (plan.prune.flat().some((step) => step.kind === "prune")) show(deps, entry, "Pruning", "progress");
-    const pruned = await pruneGroups(deps, plan.prune, lost);
+    const pruned = await pruneGroups(deps, plan.prune, { lost, superseded });
     if (entry.assignment !== assignment) return null;
     for (const key of pruned.gone) gone.add(key);
     entry.pruned += pruned.deleted.length;

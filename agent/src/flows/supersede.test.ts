@@ -1,5 +1,6 @@
 import { AppError } from "@muster/shared/errors.ts";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { createSecretState } from "../adapters/state/secret-state.ts";
 import type { ClusterApi } from "../ports/cluster-api.ts";
 import { type AgentWorld, createAgentWorld } from "../testing/agent-world.ts";
 import { configMap } from "../testing/fake-hub.ts";
@@ -104,6 +105,75 @@ describe("a newer assignment", () => {
     await applied("shop", 3);
     expect((await world.live("ConfigMap", "a"))?.data).toEqual({ back: "1" });
     expect(world.hub.withPhase("shop", "Removed")).toEqual([]);
+  });
+});
+
+describe("Apps that wait for their bundles", () => {
+  test("keep nobody else from being healed, however many they are", async () => {
+    world.startAgent();
+    world.hub.assign("shop", [configMap("a", { now: "1" })], { generation: 1 });
+    await applied("shop", 1);
+    world.hub.chunksOf = () => [new AppError("unavailable", "cut")];
+    for (let i = 0; i < 20; i++) world.hub.assign(`waiting-${i}`, [configMap(`w${i}`, {})], { generation: 1 });
+    await until(() => expect(world.hub.fetches.length).toBeGreaterThan(3));
+    await world.cluster
+      .asUser("somebody")
+      .update({ apiVersion: "v1", kind: "ConfigMap", namespace: "default", name: "a" }, (object) => {
+        object.data.now = "2";
+      });
+    await until(async () => expect((await world.live("ConfigMap", "a"))?.data).toEqual({ now: "1" }));
+    world.hub.chunksOf = (bytes) => [bytes];
+    for (let i = 0; i < 20; i++) await applied(`waiting-${i}`, 1);
+  });
+});
+
+describe("a removal", () => {
+  test("that is called off deletes nothing more", async () => {
+    const deletes = gate(world.cluster.api, "delete");
+    world.startAgent({ cluster: deletes.api });
+    const many = Array.from({ length: 30 }, (_, i) => configMap(`m${i}`, {}));
+    world.hub.assign("shop", many, { generation: 1 });
+    await applied("shop", 1);
+    const uidsBefore = await Promise.all(
+      many.map(async (_, i) => (await world.live("ConfigMap", `m${i}`))?.metadata.uid),
+    );
+    deletes.shut();
+    world.hub.remove("shop", "delete", { generation: 2 });
+    await until(() => expect(deletes.held.count).toBeGreaterThan(0));
+    world.hub.assign("shop", many, { generation: 3 });
+    deletes.open();
+    await applied("shop", 3);
+    const uids = await Promise.all(many.map(async (_, i) => (await world.live("ConfigMap", `m${i}`))?.metadata.uid));
+    expect(uids.filter((uid, i) => uid !== uidsBefore[i]).length).toBeLessThanOrEqual(8);
+  });
+
+  test("whose App is placed again while its record is being forgotten forgets nothing", async () => {
+    let shut: PromiseWithResolvers<void> | null = null;
+    let isHeld = false;
+    const state = createSecretState({ cluster: world.cluster.api, namespace: "muster-system", instance: "agent-1" });
+    world.startAgent({
+      over: {
+        state: {
+          ...state,
+          remove: async (...args) => {
+            isHeld = true;
+            await shut?.promise;
+            return state.remove(...args);
+          },
+        },
+      },
+    });
+    world.hub.assign("shop", [configMap("a", {})], { generation: 1 });
+    await applied("shop", 1);
+    shut = Promise.withResolvers();
+    world.hub.remove("shop", "delete", { generation: 2 });
+    await until(() => expect(isHeld).toBe(true));
+    world.hub.assign("shop", [configMap("a", { back: "1" })], { generation: 3 });
+    await new Promise((resolve) => setImmediate(resolve));
+    shut.resolve();
+    await applied("shop", 3);
+    const stored = await state.load({ fence: Date.now() * 2 });
+    expect(stored).toMatchObject({ records: [{ mark: { generation: 3 } }], removed: [] });
   });
 });
 
