@@ -10,7 +10,23 @@ const projectMetadata = z.strictObject({ name, project: name.default("default"),
 /** `30s`, `5m`, `2h`; kept as written, read with `parseDuration`. */
 export const durationText = z.string().regex(/^\d+(ms|s|m|h|d)$/, "a duration reads like 30s, 5m or 2h");
 
-export const gitRef = z.strictObject({ branch: z.string().min(1).max(250) });
+/** Told in answers, logs and problems as it is, so it must hold nothing secret, and nothing that steers a terminal. */
+const gitUrl = z
+  .string()
+  .min(1)
+  .max(2_048)
+  .regex(/^[^\s\p{C}]*$/u, "an address has no spaces or control characters")
+  .refine((url) => !/^https?:\/\/[^/?#]*@/i.test(url) && !/^[a-z+]+:\/\/[^/?#@]*:[^/?#]*@/i.test(url), {
+    error: "an address holds no credentials: mount them in the hub, and name them in spec.git.credentials",
+  });
+
+export const gitRef = z.strictObject({
+  branch: z
+    .string()
+    .min(1)
+    .max(250)
+    .regex(/^[^\s\p{C}]*$/u, "a branch's name has no spaces or control characters"),
+});
 
 export const sourceDefinition = z.strictObject({
   apiVersion: z.literal(API_VERSION),
@@ -18,7 +34,7 @@ export const sourceDefinition = z.strictObject({
   metadata: projectMetadata,
   spec: z.strictObject({
     git: z.strictObject({
-      url: z.string().min(1).max(2_048),
+      url: gitUrl,
       ref: gitRef.default({ branch: "main" }),
       /** The name of a mounted credential, never the secret itself. */
       credentials: name.optional(),

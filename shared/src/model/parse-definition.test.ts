@@ -41,4 +41,26 @@ describe("parseDefinition", () => {
     expect(parsed).toMatchObject({ kind: "invalid", problems: [{ path }] });
     if (parsed.kind === "invalid") expect(parsed.problems[0]?.message).toMatch(message);
   });
+
+  it.each([
+    ["https://me:secret@git.example.com/fleet.git", /holds no credentials.*spec\.git\.credentials/],
+    ["https://s3cret@git.example.com/fleet.git", /holds no credentials/],
+    ["ssh://git:secret@git.example.com/fleet.git", /holds no credentials/],
+    ["https://git.example.com/fleet.git\u001b[2J", /no spaces or control characters/],
+    ["https://git.example.com/a fleet.git", /no spaces or control characters/],
+    ["https://git.example.com/@scope/fleet.git", null],
+    ["ssh://git@git.example.com/fleet.git", null],
+    ["file:///tmp/My%20Repo", null],
+  ])("lets no secret and no control character into an address: %j", (url, refusal) => {
+    const parsed = parseDefinition({
+      apiVersion: "muster.dev/v1alpha1",
+      kind: "Source",
+      metadata: { name: "fleet" },
+      spec: { git: { url } },
+    });
+    if (refusal === null) return expect(parsed.kind).toBe("valid");
+    if (parsed.kind === "valid") throw new Error("it was taken");
+    expect(parsed.problems[0]?.message).toMatch(refusal);
+    expect(parsed.problems[0]?.message).not.toMatch(/secret|s3cret/);
+  });
 });
