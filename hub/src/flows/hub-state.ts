@@ -1,7 +1,13 @@
 import type { AppName, AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import type { Epoch } from "@muster/shared/model/mark.ts";
 import type { ClusterRecord } from "../core/cluster-record.ts";
-import { type AssignedEntry, type AssignedShard, assignedShards, shardKey } from "../core/documents/assigned.ts";
+import {
+  type AssignedEntry,
+  type AssignedShard,
+  assignedShards,
+  SHARD_CLUSTERS_MAX,
+  shardKey,
+} from "../core/documents/assigned.ts";
 import type { AuditEntry } from "../core/documents/audit-entry.ts";
 import { clusters } from "../core/documents/cluster.ts";
 import {
@@ -141,9 +147,22 @@ export class HubState {
     return this.#entriesOfCluster.get(cluster) ?? new Map();
   }
 
-  /** The shard that holds a cluster's entry for an App; `observed` follows it. */
+  /** The shard that holds a cluster's entry for an App; `observed` follows it (see `observedShard`). */
   shardOf(app: AppUid, cluster: ClusterId): number | null {
     return this.#shardOf.get(app)?.get(cluster) ?? null;
+  }
+
+  /** Where to note what was observed: beside the entry; without one (only Ahead is known), where there is room. */
+  observedShard(app: AppUid, cluster: ClusterId): number {
+    const home = this.shardOf(app, cluster);
+    if (home !== null) return home;
+    let withRoom: number | null = null;
+    for (let shard = 0; ; shard += 1) {
+      const found = this.observed.get(shardKey(app, shard));
+      if (found === null) return withRoom ?? shard;
+      if (found.clusters[cluster] !== undefined) return shard;
+      if (Object.keys(found.clusters).length < SHARD_CLUSTERS_MAX) withRoom ??= shard;
+    }
   }
 
   shardsOf(app: AppUid): AssignedShard[] {
@@ -231,11 +250,14 @@ export class HubState {
   #indexObserved(value: ObservedShard | null, before: ObservedShard | null): void {
     const app = (value ?? before)?.app as AppUid;
     const ofApp = setDefault(this.#observedOfApp, app, () => new Map());
+    const shard = (value ?? before)?.shard;
+    // What was noted elsewhere before the cluster had an entry is overtaken by what stands beside the entry.
+    const isHome = (cluster: ClusterId): boolean => (this.shardOf(app, cluster) ?? shard) === shard;
     for (const cluster of Object.keys(before?.clusters ?? {}) as ClusterId[]) {
-      if (value?.clusters[cluster] === undefined) ofApp.delete(cluster);
+      if (value?.clusters[cluster] === undefined && isHome(cluster)) ofApp.delete(cluster);
     }
     for (const [cluster, entry] of Object.entries(value?.clusters ?? {}) as [ClusterId, ObservedEntry][]) {
-      ofApp.set(cluster, entry);
+      if (isHome(cluster)) ofApp.set(cluster, entry);
     }
     if (ofApp.size === 0) this.#observedOfApp.delete(app);
   }

@@ -81,7 +81,7 @@ export function ingestReports(deps: {
     const shards = new Map<string, { app: AppUid; shard: number; items: Waiting[] }>();
     for (const item of group) {
       const { app } = item;
-      const shard = state.shardOf(app, item.cluster) ?? 0;
+      const shard = state.observedShard(app, item.cluster);
       const key = shardKey(app, shard);
       const found = shards.get(key) ?? { app, shard, items: [] };
       found.items.push(item);
@@ -201,7 +201,7 @@ export function ingestReports(deps: {
     async noteAhead(cluster, app, ahead) {
       // An App of which nothing is known here cannot be Ahead of anything that is shown.
       if (state.intents.get(app) === null) return;
-      const shard = state.shardOf(app, cluster) ?? 0;
+      const shard = state.observedShard(app, cluster);
       await state.observed.write(
         shardKey(app, shard),
         (current) => {
