@@ -14,7 +14,7 @@ import { VERSION } from "@muster/shared/version.ts";
 import { createKubernetesCluster } from "./adapters/kubernetes/create-kubernetes-cluster.ts";
 import { connectInCluster } from "./adapters/kubernetes/in-cluster.ts";
 import { connectKubeconfig } from "./adapters/kubernetes/kubeconfig.ts";
-import { type AgentConfig, readConfig } from "./config.ts";
+import { type AgentConfig, readConfig, usage } from "./config.ts";
 import { type AgentProcess, createAgentProcess } from "./create-agent-process.ts";
 
 const exitCodes = { stopped: 0, failed: 1, configuration: 2, refused: 3 } as const;
@@ -28,6 +28,10 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 process.exitCode = await main();
 
 async function main(): Promise<number> {
+  if (process.argv.includes("--help")) {
+    process.stdout.write(usage());
+    return exitCodes.stopped;
+  }
   let config: AgentConfig;
   try {
     config = readConfig(process.argv.slice(2), process.env);

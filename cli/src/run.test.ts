@@ -114,7 +114,7 @@ describe("cluster", () => {
       { "POST /v1/clusters": { status: 201, body: registration } },
     );
     expect(calls).toMatchObject([{ body: { name: "prod-eu-1", labels: { tier: "prod", region: "eu" } } }]);
-    expect(out).toMatch(/^Registered prod-eu-1\. Install its agent within 1 h \(the token works once\):\n/);
+    expect(out).toMatch(/^Registered prod-eu-1\. Start its agent within 1 h \(the token works once\):\n/);
     expect(out).toContain("--set hub.address=https://hub.example.com --set hub.caHash=sha256:9b1c");
     expect(out).toContain("--set join.token=mj1_example");
   });

@@ -1,6 +1,6 @@
 import { parseDuration } from "@muster/shared/duration.ts";
 import { AppError } from "@muster/shared/errors.ts";
-import { readFlags } from "@muster/shared/read-flags.ts";
+import { flagsText, readFlags } from "@muster/shared/read-flags.ts";
 import { z } from "zod";
 
 /** `host:port`, `[::1]:port`; port 0 chooses a free one. */
@@ -40,33 +40,48 @@ const heartbeat = z
 
 /** Everything the hub is told. Each key is a flag (`--data-dir`) and an environment variable (`MUSTER_DATA_DIR`). */
 export const hubConfig = z.strictObject({
-  /** Database, keys, Git mirrors, the first token. Made if it is not there. */
-  "data-dir": z.string().min(1),
-  /** The REST API. Loopback unless told otherwise. */
-  listen: listenAddress.prefault("127.0.0.1:8443"),
-  /** The agents' link. Loopback unless told otherwise. */
-  "link-listen": listenAddress.prefault("127.0.0.1:8444"),
-  /** Where people and agents reach the API: what `muster cluster register` prints. Absent: where it listens. */
-  address: z.url({ protocol: /^https$/, error: "write it as https://hub.example.com" }).optional(),
-  /** Where agents reach the link, told them when they join. Absent: where it listens. */
+  "data-dir": z.string().min(1).describe("database, keys, Git mirrors, the first token. Made if it is not there"),
+  listen: listenAddress.prefault("127.0.0.1:8443").describe("The REST API. Loopback unless told otherwise"),
+  "link-listen": listenAddress.prefault("127.0.0.1:8444").describe("the agents' link. Loopback unless told otherwise"),
+  address: z
+    .url({ protocol: /^https$/, error: "write it as https://hub.example.com" })
+    .optional()
+    .describe("where people and agents reach the API: what `muster cluster register` prints. Absent: where it listens"),
   "link-address": z
     .string()
     .regex(/^.+:\d{1,5}$/, "write it as host:port")
-    .optional(),
-  /** How often hub and agents say that they are there; after three that stayed out, a connection is given up. */
-  heartbeat: heartbeat.prefault("15s"),
-  /** More DNS names and IP addresses for the API's certificate, separated by commas. */
-  "tls-names": names.prefault(""),
-  /** A directory of mounted Git credentials: `<name>/token`, or `<name>/username` and `<name>/password`. */
-  "credentials-dir": z.string().min(1).optional(),
-  /** Shared with the Git host: webhooks without its signature are refused, and all of them while there is none. */
-  "webhook-secret": z.string().min(1).optional(),
-  "webhook-secret-file": z.string().min(1).optional(),
-  /** `auto`: the native binary where there is a recent one. */
-  "git-engine": z.enum(["auto", "native", "isomorphic"]).default("auto"),
-  /** Threads that render. */
-  "render-workers": z.coerce.number().int().min(1).max(64).default(2),
-  "log-level": z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+    .optional()
+    .describe("where agents reach the link, told them when they join. Absent: where it listens"),
+  heartbeat: heartbeat
+    .prefault("15s")
+    .describe(
+      "how often hub and agents say that they are there; after three that stayed out, a connection is given up",
+    ),
+  "tls-names": names
+    .prefault("")
+    .describe("more DNS names and IP addresses for the API's certificate, separated by commas"),
+  "credentials-dir": z
+    .string()
+    .min(1)
+    .optional()
+    .describe("a directory of mounted Git credentials: `<name>/token`, or `<name>/username` and `<name>/password`"),
+  "webhook-secret": z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "shared with the Git host: webhooks without its signature are refused, and all of them while there is none",
+    ),
+  "webhook-secret-file": z.string().min(1).optional().describe("a file that holds the webhook secret"),
+  "git-engine": z
+    .enum(["auto", "native", "isomorphic"])
+    .default("auto")
+    .describe("`auto`: the native binary where there is a recent one"),
+  "render-workers": z.coerce.number().int().min(1).max(64).default(2).describe("threads that render"),
+  "log-level": z
+    .enum(["debug", "info", "warn", "error", "silent"])
+    .default("info")
+    .describe("debug, info, warn, error or silent"),
 });
 export type HubConfig = z.infer<typeof hubConfig>;
 
@@ -92,3 +107,6 @@ export function readConfig(argv: readonly string[], env: Readonly<Record<string,
   }
   return config;
 }
+
+/** What `--help` prints. */
+export const usage = (): string => flagsText(hubConfig, "the hub");

@@ -7,7 +7,7 @@
 import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
 import { giveBackMemory } from "@muster/shared/give-back-memory.ts";
 import { createLog, type Log } from "@muster/shared/log.ts";
-import { type HubConfig, readConfig } from "./config.ts";
+import { type HubConfig, readConfig, usage } from "./config.ts";
 import { createHubProcess } from "./create-hub-process.ts";
 
 const exitCodes = { stopped: 0, failed: 1, configuration: 2, data: 3 } as const;
@@ -22,6 +22,10 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 process.exitCode = await main();
 
 async function main(): Promise<number> {
+  if (process.argv.includes("--help")) {
+    process.stdout.write(usage());
+    return exitCodes.stopped;
+  }
   let config: HubConfig;
   try {
     config = readConfig(process.argv.slice(2), process.env);

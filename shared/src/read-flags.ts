@@ -48,3 +48,19 @@ export function readFlags<Schema extends z.ZodObject>(
 }
 
 const variableOf = (key: string): string => `MUSTER_${key.replaceAll("-", "_").toUpperCase()}`;
+
+/** Every flag with its variable, what it means and what it is when nothing is said. */
+export function flagsText(schema: z.ZodObject, program: string): string {
+  const lines = Object.entries(schema.shape).map(([key, value]) => {
+    const { defaultValue } = value.def as { defaultValue?: unknown };
+    const isRequired = !value.safeParse(undefined).success;
+    const fallback = defaultValue === undefined || defaultValue === "" ? "" : `Default: ${defaultValue}.`;
+    const meaning = value.description === undefined ? "" : `${capital(value.description)}.`;
+    const text = [meaning, isRequired ? "Required." : fallback].filter((part) => part !== "").join(" ");
+    return `  --${key}  ${variableOf(key)}\n      ${text}`;
+  });
+  return `Flags of ${program}, each also an environment variable:\n\n${lines.join("\n")}\n`;
+}
+
+(typeof value === "string" && value !== "") || typeof value === "number";
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

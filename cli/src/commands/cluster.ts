@@ -100,16 +100,12 @@ function registrationText(registration: Schemas["Registration"], now: number): s
   const { token, hubAddress, caHash } = registration;
   const name = oneLine(registration.cluster.name);
   const left = leftText(Date.parse(registration.expires) - now);
-  return `Registered ${name}. Install its agent within ${left} (the token works once):
+  return `Registered ${name}. Start its agent within ${left} (the token works once):
 
-  helm install muster-agent ./charts/muster-agent --namespace muster-system --create-namespace \\
-    --set hub.address=${hubAddress} --set hub.caHash=${caHash} \\
-    --set join.token=${token}
+  npm run agent -- --hub ${hubAddress} --ca-hash ${caHash} \\
+    --join-token ${token} --context CONTEXT
 
-Or run the agent from this repository, where a kubeconfig reaches the cluster:
-
-  npm run agent -- --context CONTEXT --hub ${hubAddress} --ca-hash ${caHash} \\
-    --join-token ${token}
+CONTEXT is the cluster's name in your kubeconfig; in a pod of the cluster leave it out.
 `;
 }
 
