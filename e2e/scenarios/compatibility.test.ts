@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -153,6 +153,19 @@ describe("today's hub", () => {
       expect(contents()).toEqual(before);
     },
   );
+
+  test("refuses a store whose keys are missing with exit code 3, rather than shut every cluster out", async () => {
+    const dataDir = join(folder, "data");
+    mkdirSync(dataDir);
+    sqliteFromText(kept("store.sql"), databaseOf(dataDir));
+    const { exitCode, events } = await runHubToItsEnd(reaper, dataDir);
+    expect(events.find(({ msg }) => msg === "the hub cannot go on")).toMatchObject({
+      err: { message: expect.stringContaining("this hub has lived before") },
+      fix: expect.stringContaining("Restore the file from its backup"),
+    });
+    expect(exitCode).toBe(3);
+    expect(existsSync(join(dataDir, "keys"))).toBe(false);
+  });
 
   test("greets the Hello of the first protocol", async () => {
     hub = await startHub({ reaper, folder });

@@ -2,7 +2,8 @@
  * The hub. Flags and environment: config.ts. It writes JSON lines to standard output.
  *
  * Ends with: 0 told to stop (SIGTERM, SIGINT), and everything ended in order; 1 something failed for good; 2 the
- * configuration is wrong; 3 the data belongs to a newer Muster, to another process, or is damaged: it is left as it is.
+ * configuration is wrong; 3 the data belongs to a newer Muster, to another process, or is damaged or incomplete: it is
+ * left as it is.
  */
 import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
 import { giveBackMemory } from "@muster/shared/give-back-memory.ts";
@@ -41,7 +42,9 @@ async function main(): Promise<number> {
   } catch (error) {
     const fix = error instanceof AppError && error.fix ? { fix: error.fix } : {};
     log.error({ err: error, ...fix }, "the hub cannot go on");
-    const isAboutData = (["unsupported", "corrupt", "conflict"] as const).some((code) => isAppError(error, code));
+    const isAboutData = (["unsupported", "corrupt", "conflict", "not-found"] as const).some((code) =>
+      isAppError(error, code),
+    );
     return isAboutData ? exitCodes.data : exitCodes.failed;
   }
 }
