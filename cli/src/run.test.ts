@@ -115,8 +115,8 @@ describe("cluster", () => {
     );
     expect(calls).toMatchObject([{ body: { name: "prod-eu-1", labels: { tier: "prod", region: "eu" } } }]);
     expect(out).toMatch(/^Registered prod-eu-1\. Start its agent within 1 h \(the token works once\):\n/);
-    expect(out).toContain("--set hub.address=https://hub.example.com --set hub.caHash=sha256:9b1c");
-    expect(out).toContain("--set join.token=mj1_example");
+    expect(out).toContain("--hub https://hub.example.com --ca-hash sha256:9b1c");
+    expect(out).toContain("--join-token mj1_example");
   });
 
   it("sets labels and takes them away", async () => {

@@ -62,5 +62,4 @@ export function flagsText(schema: z.ZodObject, program: string): string {
   return `Flags of ${program}, each also an environment variable:\n\n${lines.join("\n")}\n`;
 }
 
-(typeof value === "string" && value !== "") || typeof value === "number";
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
