@@ -50,9 +50,11 @@ export async function placeObjects(
       kinds.set(key, resource);
       scopes.set(key, resource.isNamespaced);
     } catch (error) {
-      if (!isAppError(error, "unsupported")) throw error;
+      // An API group whose own server is away concerns its kinds alone.
+      if (isAppError(error, "unavailable")) scopes.set(key, problemOf(error));
+      else if (!isAppError(error, "unsupported")) throw error;
       // Its definition may come with this very bundle.
-      scopes.set(key, bundle.definedKinds.get(`${groupOf(apiVersion)}/${kind}`) ?? problemOf(error));
+      else scopes.set(key, bundle.definedKinds.get(`${groupOf(apiVersion)}/${kind}`) ?? problemOf(error));
     }
   });
   const placed = new Map<string, PlacedObject>();
@@ -71,6 +73,26 @@ export async function placeObjects(
   // Neither of two is the right one: both stay as they are in the cluster.
   for (const { ref, problem } of unplaced) if (problem.code === "DuplicateObject") placed.delete(objectKey(ref));
   return { placed: [...placed.values()], kinds: [...kinds.values()], unplaced };
+}
+
+/** Kinds that were not known when the objects were placed and are now: their definitions were in the bundle. */
+export async function newKinds(
+  cluster: ClusterApi,
+  placed: ReadonlyMap<string, PlacedObject>,
+  known: readonly ResourceKind[],
+): Promise<readonly ResourceKind[]> {
+  const isKnown = new Set(known.map(({ apiVersion, kind }) => `${apiVersion}/${kind}`));
+  const wanted = new Map([...placed.values()].map(({ ref }) => [`${ref.apiVersion}/${ref.kind}`, ref] as const));
+  const found: ResourceKind[] = [];
+  for (const [key, { apiVersion, kind }] of wanted) {
+    if (isKnown.has(key)) continue;
+    // If it is not served yet, its objects were refused, and the next attempt sees it.
+    await cluster.resolve(apiVersion, kind).then(
+      (resource) => found.push(resource),
+      () => {},
+    );
+  }
+  return found;
 }
 
 const duplicate = (ref: ObjectRef, isNamespaced: boolean): Problem => ({

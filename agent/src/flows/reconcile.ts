@@ -10,13 +10,14 @@ import { summarize } from "../core/summarize.ts";
 import type { AgentState } from "../ports/agent-state.ts";
 import type { ResourceKind } from "../ports/cluster-api.ts";
 import { type AppBook, type AppEntry, digestOf, idsOf } from "./app-book.ts";
+import { Claims } from "./claim-objects.ts";
 import { isClean } from "./gather-live.ts";
 import { type Aside, KeyedQueue } from "./keyed-queue.ts";
 import { removeApp } from "./remove-app.ts";
 import { RetryLater, type RunDeps, runApp } from "./run-app.ts";
 import type { LiveSummary } from "./watch-drift.ts";
 
-export interface ReconcileDeps extends Omit<RunDeps, "persist" | "noteKinds" | "changed" | "aside"> {
+export interface ReconcileDeps extends Omit<RunDeps, "persist" | "noteKinds" | "changed" | "aside" | "claims"> {
   readonly book: AppBook;
   readonly state: AgentState;
   readonly changed: (uid: AppUid, urgency: "verdict" | "progress") => void;
@@ -75,7 +76,7 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
     }
     if (kinds.size > before) deps.watch.watchKinds([...kinds.values()]);
   };
-  const runDeps: Omit<RunDeps, "aside"> = { ...deps, persist, noteKinds, changed };
+  const runDeps: Omit<RunDeps, "aside"> = { ...deps, claims: new Claims(), persist, noteKinds, changed };
 
   const attempt = async (entry: AppEntry, lost: AbortSignal, aside: Aside): Promise<number | null> => {
     const { content } = entry.assignment;

@@ -15,7 +15,7 @@ import { RetryLater, type RunDeps } from "./run-app.ts";
  * Protected kinds and objects that are told to stay do stay.
  */
 export async function removeApp(
-  deps: Omit<RunDeps, "bundles" | "noteKinds" | "aside">,
+  deps: Omit<RunDeps, "bundles" | "noteKinds" | "aside" | "claims">,
   entry: AppEntry,
   content: { readonly action: "delete" | "keep" },
   opts: { readonly isInherited: boolean; readonly lost: AbortSignal },

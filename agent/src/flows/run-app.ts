@@ -6,11 +6,12 @@ import type { Digest } from "@muster/shared/model/ids.ts";
 import { objectKey } from "@muster/shared/model/object-ref.ts";
 import { sameInventory, settleInventory, unionInventory } from "../core/inventory.ts";
 import { type ApplyPlan, planApply } from "../core/plan-apply.ts";
-import type { ClusterApi } from "../ports/cluster-api.ts";
-import type { AppEntry } from "./app-book.ts";
+import type { ClusterApi, ResourceKind } from "../ports/cluster-api.ts";
+import { type AppEntry, digestOf } from "./app-book.ts";
 import { applyGroups, createNamespace, pruneGroups } from "./apply-bundle.ts";
+import type { Claims } from "./claim-objects.ts";
 import type { BundleSource } from "./fetch-bundle.ts";
-import { addState, gatherLive, type PlacedObject, placeObjects, type UnplacedObject } from "./gather-live.ts";
+import { addState, gatherLive, newKinds, type PlacedObject, placeObjects, type UnplacedObject } from "./gather-live.ts";
 import { findPresentDrift, nextHeal, recordHealed, recordLeft } from "./heal-drift.ts";
 import type { Aside } from "./keyed-queue.ts";
 import type { LiveWatch } from "./watch-drift.ts";
@@ -18,6 +19,7 @@ import type { LiveWatch } from "./watch-drift.ts";
 export interface RunDeps {
   readonly cluster: ClusterApi;
   readonly watch: LiveWatch;
+  readonly claims: Claims;
   readonly bundles: BundleSource;
   readonly clock: Clock;
   readonly random: () => number;
@@ -61,9 +63,10 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
   deps.noteKinds(kinds);
 
   const isApplied = entry.record.appliedDigest === digest;
-  const live = await gatherLive(deps, entry, placed, isApplied);
+  const found = await gatherLive(deps, entry, placed, isApplied);
   await marked;
   const now = deps.clock.now();
+  const live = deps.claims.settle(found, entry.owner, deps.watch);
   const plan = planApply({
     app: entry.owner.app,
     objects: placed,
@@ -78,7 +81,37 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
   if (superseded.aborted || entry.assignment !== assignment) return null;
   const present = findPresentDrift(plan, live);
   if (content.sync.drift !== "off") recordLeft(entry, plan, present, now);
+  const letGo = deps.claims.take(plan, entry.owner);
+  try {
+    return await carryOut(
+      deps,
+      entry,
+      { plan, present, byKey, unplaced, kinds, isApplied, isNew },
+      { lost, superseded },
+    );
+  } finally {
+    letGo();
+  }
+}
 
+interface Planned {
+  readonly plan: ApplyPlan;
+  readonly present: ReturnType<typeof findPresentDrift>;
+  readonly byKey: ReadonlyMap<string, PlacedObject>;
+  readonly unplaced: readonly UnplacedObject[];
+  readonly kinds: readonly ResourceKind[];
+  readonly isApplied: boolean;
+  readonly isNew: boolean;
+}
+
+async function carryOut(
+  deps: RunDeps,
+  entry: AppEntry,
+  { plan, present, byKey, unplaced, kinds, isApplied, isNew }: Planned,
+  { lost, superseded }: { readonly lost: AbortSignal; readonly superseded: AbortSignal },
+): Promise<number | null> {
+  const { assignment } = entry;
+  const digest = digestOf(assignment);
   await persistUnion(deps, entry, plan, isApplied);
   if (entry.assignment !== assignment) return null;
   forgetOthers(entry, byKey, unplaced);
@@ -88,6 +121,8 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
   if (entry.assignment !== assignment) return null;
   const outcome = await applyGroups(deps, entry, plan, byKey, { lost, superseded });
   recordHealed(entry, plan, present, deps.clock.now(), (before) => nextHeal(before, deps.clock.now(), deps.random));
+  // What the bundle itself defined is known by now, and is to be watched like everything else.
+  deps.noteKinds(await newKinds(deps.cluster, byKey, kinds));
   if (outcome.isSuperseded || entry.assignment !== assignment) return null;
 
   const isAccepted = outcome.isAccepted && unplaced.length === 0;
@@ -107,8 +142,8 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
   if (isDone) entry.done = assignment;
   show(deps, entry, isDone ? "Applied" : "Failed", "verdict");
   await deps.persist(entry);
-  if (isDone && isNew) {
-    deps.log.info({ digest, applied: placed.length, pruned: gone.size }, "bundle applied");
+  if (isDone && isNew && digest !== null) {
+    deps.log.info({ digest, applied: byKey.size, pruned: gone.size }, "bundle applied");
     storeBundle(deps, digest);
   }
   if (!isDone) throw new RetryLater();

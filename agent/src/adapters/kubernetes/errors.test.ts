@@ -75,7 +75,7 @@ const cases = [
   [
     500,
     { reason: "InternalError", message: 'failed calling webhook "x": connection refused' },
-    "unavailable",
+    "invalid",
     /failed calling webhook/,
   ],
   [500, { message: "etcdserver: request is too large" }, "too-large", /too large/],

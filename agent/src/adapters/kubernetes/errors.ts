@@ -136,6 +136,13 @@ function serverFailure(said: string, refuse: Refuse): ApiRefusal {
   ) {
     return refuse("invalid", said);
   }
+  // The API server is there; what admits this one object is not.
+  if (/failed calling webhook/.test(said)) {
+    return refuse("invalid", said, {
+      retryable: true,
+      fix: "It is tried again. See whether what answers that webhook runs.",
+    });
+  }
   if (/request is too large|Request entity too large/i.test(said)) return refuse("too-large", said);
   return refuse("unavailable", said);
 }

@@ -1,0 +1,91 @@
+import { AppError } from "@muster/shared/errors.ts";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type AgentWorld, createAgentWorld } from "../testing/agent-world.ts";
+import { configMap, type Manifest } from "../testing/fake-hub.ts";
+
+let world: AgentWorld;
+beforeEach(() => {
+  world = createAgentWorld();
+});
+afterEach(() => world.close());
+
+const until = (check: () => unknown) => vi.waitFor(check, { timeout: 10_000, interval: 2 });
+const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
+const definition = (...served: string[]): Manifest => ({
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  metadata: { name: "widgets.example.com" },
+  spec: {
+    group: "example.com",
+    scope: "Namespaced",
+    names: { kind: "Widget", plural: "widgets", singular: "widget", listKind: "WidgetList" },
+    versions: served.map((name, i) => ({ name, served: true, storage: i === 0, schema })),
+  },
+});
+const widget = (version: string, size: number): Manifest => ({
+  apiVersion: `example.com/${version}`,
+  kind: "Widget",
+  metadata: { name: "w" },
+  spec: { size },
+});
+const sizeOf = async (version: string) => {
+  const found = await world.live("Widget", "w", { apiVersion: `example.com/${version}` });
+  return (found?.spec as { size?: number } | undefined)?.size;
+};
+const resize = (version: string, size: number) =>
+  world.cluster
+    .asUser("somebody")
+    .update({ apiVersion: `example.com/${version}`, kind: "Widget", namespace: "default", name: "w" }, (object) => {
+      object.spec.size = size;
+    });
+const applied = (generation: number) =>
+  until(() => expect(world.hub.last("shop")).toMatchObject({ generation, phase: "Applied", sync: "Synced" }));
+
+describe("a kind that comes with its first object", () => {
+  test("is watched from then on: drift on it is healed", async () => {
+    world.startAgent();
+    world.hub.assign("shop", [definition("v1"), widget("v1", 1)], { generation: 1 });
+    await applied(1);
+    await resize("v1", 7);
+    // Well before anything else would look at it again.
+    await vi.waitFor(async () => expect(await sizeOf("v1")).toBe(1), { timeout: 3_000, interval: 2 });
+  });
+});
+
+describe("an object whose kind cannot be looked up now", () => {
+  const others = configMap("other", {});
+  test("keeps no other from being applied", async () => {
+    const { api } = world.cluster;
+    world.startAgent({
+      cluster: {
+        ...api,
+        resolve: async (apiVersion, kind) => {
+          if (kind === "Metric") throw new AppError("unavailable", `kinds of ${apiVersion}: the server is away`);
+          return api.resolve(apiVersion, kind);
+        },
+      },
+    });
+    const metric = { apiVersion: "metrics.example.com/v1", kind: "Metric", metadata: { name: "m" } };
+    world.hub.assign("shop", [metric, others], { generation: 1 });
+    await until(() => expect(world.hub.last("shop")).toMatchObject({ phase: "Failed" }));
+    await until(async () => expect(await world.live("ConfigMap", "other")).not.toBeNull());
+    expect(world.hub.last("shop")?.problems[0]).toMatchObject({
+      code: "ClusterUnavailable",
+      where: { object: { name: "m" } },
+    });
+  });
+});
+
+describe("two new Apps that want one object at the same moment", () => {
+  test("never both get it: the first that begins owns it, the other says whose it is", async () => {
+    world.startAgent();
+    world.hub.assign("one", [configMap("same", { of: "one" })], { generation: 1 });
+    world.hub.assign("two", [configMap("same", { of: "two" })], { generation: 1 });
+    await until(() => expect(world.hub.last("one")?.phase).toBe("Applied"));
+    await until(() =>
+      expect(world.hub.last("two")).toMatchObject({ phase: "Failed", problems: [{ code: "NotOwned" }] }),
+    );
+    expect(world.hub.reports.filter(({ app, phase }) => app.name === "two" && phase === "Applied")).toEqual([]);
+    expect((await world.live("ConfigMap", "same"))?.data).toEqual({ of: "one" });
+  });
+});
