@@ -90,7 +90,7 @@ export class AppBook {
     this.#byUid.set(entry.uid, entry);
     // Of two Apps that were made under one name the one that inherited the objects is the present one.
     const other = this.#byOwner.get(owner.hash);
-    if (other === undefined || other.record.inventory.length === 0) this.#byOwner.set(owner.hash, entry);
+    if (other === undefined || isHeir(entry, other)) this.#byOwner.set(owner.hash, entry);
     return entry;
   }
 
@@ -155,7 +155,12 @@ export class AppBook {
 
   drop(entry: AppEntry, mark: Mark): void {
     this.#byUid.delete(entry.uid);
-    if (this.#byOwner.get(entry.owner.hash) === entry) this.#byOwner.delete(entry.owner.hash);
+    if (this.#byOwner.get(entry.owner.hash) === entry) {
+      this.#byOwner.delete(entry.owner.hash);
+      // Another App of that name, if there is one, is the present one now.
+      const [next] = this.formersOf(entry);
+      if (next) this.#byOwner.set(next.owner.hash, next);
+    }
     this.#removed.set(mark.appUid, mark);
   }
 
@@ -176,10 +181,15 @@ export class AppBook {
       held,
       held.map(({ ref }) => ref),
     );
-    entry.record = { ...entry.record, inventory: [...union] };
+    entry.record = { ...entry.record, inventory: [...union], inheritedFrom: former.uid };
     former.superseded.abort();
   }
 }
+
+/** Both records may name the objects: the agent can die between the heir's write and the former one's. */
+const isHeir = (entry: AppEntry, other: AppEntry): boolean =>
+  entry.record.inheritedFrom === other.uid ||
+  (other.record.inheritedFrom !== entry.uid && other.record.inventory.length === 0);
 
 function newEntry(owner: Owner, record: AppRecord, assignment: Assignment): AppEntry {
   return {

@@ -22,5 +22,7 @@ export const appRecord = z.object({
   inventory: z.array(inventoryEntry),
   /** Bundles of the last releases that ran here, newest first: kept, so that going back needs no download. */
   recentDigests: z.array(digest).default([]),
+  /** An App of the same name was here before: its objects are this one's now, whatever its own record still says. */
+  inheritedFrom: appUid.optional(),
 });
 export type AppRecord = z.infer<typeof appRecord>;
