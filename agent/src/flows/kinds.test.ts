@@ -38,6 +38,11 @@ const resize = (version: string, size: number) =>
     .update({ apiVersion: `example.com/${version}`, kind: "Widget", namespace: "default", name: "w" }, (object) => {
       object.spec.size = size;
     });
+/** By the watch: well before an object without status is looked at again for its health. */
+const healed = async () => {
+  await resize("v1", 7);
+  await vi.waitFor(async () => expect(await sizeOf("v1")).toBe(1), { timeout: 3_000, interval: 2 });
+};
 const applied = (generation: number) =>
   until(() => expect(world.hub.last("shop")).toMatchObject({ generation, phase: "Applied", sync: "Synced" }));
 
@@ -46,9 +51,38 @@ describe("a kind that comes with its first object", () => {
     world.startAgent();
     world.hub.assign("shop", [definition("v1"), widget("v1", 1)], { generation: 1 });
     await applied(1);
-    await resize("v1", 7);
-    // Well before anything else would look at it again.
-    await vi.waitFor(async () => expect(await sizeOf("v1")).toBe(1), { timeout: 3_000, interval: 2 });
+    await healed();
+  });
+});
+
+describe("a kind whose API version ends", () => {
+  test("is watched in the new one", async () => {
+    let isEnded = false;
+    const { api } = world.cluster;
+    const ends: AbortController[] = [];
+    world.startAgent({
+      cluster: {
+        ...api,
+        // As an API server that does not serve v1alpha1 any more: it ends what is watched, and refuses to begin anew.
+        async *watch(kind, opts) {
+          const gone = () => new AppError("unsupported", "the cluster has no kind Widget in example.com/v1alpha1");
+          const isOld = kind.apiVersion === "example.com/v1alpha1";
+          if (isOld && isEnded) throw gone();
+          const end = new AbortController();
+          if (isOld) ends.push(end);
+          yield* api.watch(kind, { ...opts, signal: AbortSignal.any([opts.signal, end.signal]) });
+          if (end.signal.aborted) throw gone();
+        },
+      },
+    });
+    world.hub.assign("shop", [definition("v1alpha1", "v1"), widget("v1alpha1", 1)], { generation: 1 });
+    await applied(1);
+    world.hub.assign("shop", [definition("v1alpha1", "v1"), widget("v1", 1)], { generation: 2 });
+    await applied(2);
+    isEnded = true;
+    expect(ends.length).toBeGreaterThan(0);
+    for (const end of ends) end.abort();
+    await healed();
   });
 });
 

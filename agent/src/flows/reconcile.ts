@@ -69,12 +69,14 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
     }
   };
   const noteKinds: RunDeps["noteKinds"] = (more) => {
-    const before = kinds.size;
+    let isNew = false;
     for (const kind of more) {
       const key = `${groupOf(kind.apiVersion)}/${kind.kind}`;
-      if (!kinds.has(key)) kinds.set(key, kind);
+      // The newest is the one that is sure to be served: an API version that was watched so far may end.
+      if (kinds.get(key)?.apiVersion !== kind.apiVersion) isNew = true;
+      kinds.set(key, kind);
     }
-    if (kinds.size > before) deps.watch.watchKinds([...kinds.values()]);
+    if (isNew) deps.watch.watchKinds([...kinds.values()]);
   };
   const runDeps: Omit<RunDeps, "aside"> = { ...deps, claims: new Claims(), persist, noteKinds, changed };
 

@@ -23,7 +23,10 @@ export interface LiveSummary {
 }
 
 export interface LiveWatch {
-  /** Starts a watch for each kind that has none, and ends those of kinds that are not named. */
+  /**
+   * Starts a watch for each kind that has none, and ends those of kinds that are not named. Of a kind that is watched
+   * already the API version may change: it counts from the next time that the watch is begun anew.
+   */
   watchKinds(kinds: readonly ResourceKind[]): void;
   /** By `objectKey`. Not finding one says nothing about whether it exists. */
   find(key: string): LiveSummary | undefined;
@@ -49,7 +52,7 @@ export function createLiveWatch(deps: {
 }): LiveWatch {
   const { cluster, clock, log } = deps;
   const live = new Map<string, LiveSummary>();
-  const watches = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>();
+  const watches = new Map<string, { kind: ResourceKind; readonly stop: AbortController; ended: Promise<void> }>();
 
   /** Takes in what is not older than what is known; answers what was shown, not what is known. */
   const put = (object: LiveObject): LiveSummary => {
@@ -77,13 +80,15 @@ export function createLiveWatch(deps: {
     deps.onChange({ ownerHash: before.ownerHash, key, live: null });
   };
 
-  const watchKind = async (kind: ResourceKind, signal: AbortSignal): Promise<void> => {
+  const watchKind = async (watch: { readonly kind: ResourceKind }, signal: AbortSignal): Promise<void> => {
     const wait = backoff({ initialMs: 500, maxMs: 30_000, random: deps.random });
-    const prefix = `${groupOf(kind.apiVersion)}/${kind.kind}/`;
+    const prefix = `${groupOf(watch.kind.apiVersion)}/${watch.kind.kind}/`;
     while (!signal.aborted) {
+      const { kind } = watch;
       try {
         for await (const event of cluster.watch(kind, { labelSelector: OWNER_LABEL, signal })) {
-          wait.reset();
+          // Who may list and not watch gets this far every time.
+          if (event.kind !== "listed") wait.reset();
           if (event.kind === "changed") changed(event.object);
           else if (event.kind === "deleted") {
             const known = live.get(keyOf(event.object));
@@ -113,9 +118,15 @@ export function createLiveWatch(deps: {
         for (const known of [...live.keys()]) if (known.startsWith(`${key}/`)) live.delete(known);
       }
       for (const [key, kind] of wanted) {
-        if (watches.has(key)) continue;
+        const known = watches.get(key);
+        if (known) {
+          known.kind = kind;
+          continue;
+        }
         const stop = new AbortController();
-        watches.set(key, { stop, ended: watchKind(kind, stop.signal) });
+        const watch = { kind, stop, ended: Promise.resolve() };
+        watch.ended = watchKind(watch, stop.signal);
+        watches.set(key, watch);
       }
     },
     find: (key) => live.get(key),
