@@ -1,6 +1,6 @@
 import type { Clock, Instant } from "@muster/shared/clock.ts";
 import { withDeadline } from "@muster/shared/deadline.ts";
-import { isAppError } from "@muster/shared/errors.ts";
+import { isAppError, messageOf } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import { type AppUid, type Digest, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
@@ -25,6 +25,7 @@ const COMPARISONS_MAX = 256;
 const FILES_MAX = 5_000;
 const MEMO_MAX = 2_000;
 const GIT_TIMEOUT_MS = 60_000;
+const HELD_MS = 5 * 60_000;
 
 /** What became of the newest Revision of an App. In memory: after a restart it is found out again. */
 export interface Rendering {
@@ -85,7 +86,13 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     onFailure: () => metrics.count("work-failures"),
     work: async (key, signal) => {
       const app = state.appByUid(key as AppUid);
-      if (app !== null) await renderApp(app, signal);
+      if (app === null) return;
+      try {
+        await renderApp(app, signal);
+      } catch (error) {
+        if (!signal.aborted) noteFailure(app, error);
+        throw error;
+      }
     },
   });
 
@@ -173,7 +180,8 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
   ): Promise<Outcome> {
     const memoKey = `${tree} ${deps.renderer.kind} ${deps.renderer.version}`;
     const known = memo.get(memoKey);
-    // A bundle that was swept since is rendered again.
+    // Held before it is looked for: the sweep may be at it. A bundle that was swept since is rendered again.
+    if (known?.kind === "rendered") holdAWhile(known.bundle.digest, stop);
     if (known && (known.kind === "invalid" || (await deps.blobs.has(known.bundle.digest)))) {
       metrics.count("renders-memoised");
       return known;
@@ -181,22 +189,24 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     const began = clock.now();
     const signal = withDeadline(GIT_TIMEOUT_MS, stop);
     const outcome = await renderFiles(deps, app, repository, tree, signal, async (bundle) => {
-      hold(bundle.digest, 1);
-      try {
-        metrics.took("render", clock.now() - began);
-        const storing = clock.now();
-        await deps.blobs.put(bundle.digest, bundle.compressed);
-        metrics.took("store", clock.now() - storing);
-      } finally {
-        // Long enough for the Release that names it to be written; the sweep spares young bundles besides.
-        clock.sleep(60_000, stop).then(
-          () => hold(bundle.digest, -1),
-          () => hold(bundle.digest, -1),
-        );
-      }
+      metrics.took("render", clock.now() - began);
+      const storing = clock.now();
+      holdAWhile(bundle.digest, stop);
+      await deps.blobs.put(bundle.digest, bundle.compressed);
+      metrics.took("store", clock.now() - storing);
     });
-    memo.set(memoKey, outcome);
+    // That nothing was found is told with the App's own name, and found again at once.
+    if (!isNothing(outcome)) memo.set(memoKey, outcome);
     return outcome;
+  }
+
+  /** Long enough for the bundle to be stored and for the Release that names it to be written. */
+  function holdAWhile(digest: Digest, stop: AbortSignal): void {
+    hold(digest, 1);
+    clock.sleep(HELD_MS, stop).then(
+      () => hold(digest, -1),
+      () => hold(digest, -1),
+    );
   }
 
   function hold(digest: Digest, by: number): void {
@@ -214,6 +224,21 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
       { app: formatApp(nameOf(app)), commit: where.commit, code: placed[0]?.code, problems: placed.length },
       "revision not rendered; the last good release stays",
     );
+    state.notifyChange();
+  }
+
+  /** Not the files' fault: it is tried again, and until then whoever asks is told why the newest commit is not there. */
+  function noteFailure(app: StoredApp, error: unknown): void {
+    const before = renderings.get(app.uid) ?? NOTHING;
+    const message = `The newest Revision is not rendered: ${messageOf(error)}`.slice(0, 1_800);
+    const fix = isAppError(error) ? error.fix : undefined;
+    const problem: Problem = {
+      code: "RenderFailed",
+      message: `${message}. It is tried again, and what runs stays.`,
+      where: { path: app.definition.spec.source.path },
+      ...(fix === undefined ? {} : { fix }),
+    };
+    renderings.set(app.uid, { ...before, problems: [problem] });
     state.notifyChange();
   }
 
@@ -325,8 +350,7 @@ async function renderFiles(
     const result = await renderer.render({ files, limits }, { signal });
     if (result.kind === "invalid") {
       // The renderer cannot know of which App this is, nor what stays.
-      const isEmpty = result.problems.every((problem) => problem.code === "NothingRendered");
-      return isEmpty ? { kind: "invalid", problems: [nothingRendered(appName, path)] } : result;
+      return isNothing(result) ? { kind: "invalid", problems: [nothingRendered(appName, path)] } : result;
     }
     const { digest, objects, bytes, compressed } = result.bundle;
     if (objects.length === 0) return { kind: "invalid", problems: [nothingRendered(appName, path)] };
@@ -338,6 +362,9 @@ async function renderFiles(
     return { kind: "invalid", problems: [{ code: "BundleTooLarge", message: error.message, where: {}, fix }] };
   }
 }
+
+const isNothing = (outcome: { readonly kind: string; readonly problems?: readonly Problem[] }): boolean =>
+  outcome.problems?.every((problem) => problem.code === "NothingRendered") ?? false;
 
 /** What a directory gave, by its object id and the renderer's version: the least recently used go first. */
 function createMemo(): { get(key: string): Outcome | undefined; set(key: string, outcome: Outcome): void } {

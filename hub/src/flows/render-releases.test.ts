@@ -1,0 +1,80 @@
+import { AppError } from "@muster/shared/errors.ts";
+import { FakeClock } from "@muster/shared/testing/fake-clock.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Store } from "../ports/store.ts";
+import { appOf, HubFixture, person, shop, sourceOf } from "../testing/hub-fixture.ts";
+
+const soon = { timeout: 5_000, interval: 5 };
+const file = (version: string) => ({ "apps/shop/web.yaml": `Deployment web ${version}` });
+
+let fixture: HubFixture;
+beforeEach(async () => {
+  fixture = await HubFixture.create();
+});
+afterEach(() => fixture.close());
+
+const shopView = () => fixture.hub.queries.app(shop);
+const problemOf = async (name: string) => (await fixture.hub.queries.app({ ...shop, name })).problems[0];
+
+async function apply(...names: string[]): Promise<void> {
+  await fixture.hub.commands.apply(person, [sourceOf(), ...names.map((name) => appOf(name))], { dryRun: false });
+}
+
+describe("a Revision that is not rendered", () => {
+  it("is told of at the App while it is tried again, and no longer when it was", async () => {
+    await fixture.startHub();
+    const render = vi.spyOn(fixture.renderer, "render");
+    render.mockRejectedValue(new AppError("unavailable", "rendering took longer than 30 s"));
+    fixture.push(file("v1"));
+    await apply("shop");
+    await vi.waitFor(async () => expect(await problemOf("shop")).toMatchObject({ code: "RenderFailed" }), soon);
+    const { problems } = await shopView();
+    expect(problems[0]?.message).toMatch(/rendering took longer than 30 s\. It is tried again, and what runs stays\./);
+    render.mockRestore();
+    await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(1), soon);
+    expect((await shopView()).problems).toEqual([]);
+  });
+
+  it("names the App itself when two share an empty directory", async () => {
+    await fixture.startHub();
+    fixture.push({ "apps/one/README": "nothing here", "apps/two/README": "nothing here" });
+    await apply("one");
+    await vi.waitFor(async () => expect((await problemOf("one"))?.message).toContain("apps/one"), soon);
+    await apply("two");
+    await vi.waitFor(async () => expect((await problemOf("two"))?.message).toContain("apps/two"), soon);
+  });
+});
+
+describe("the sweep", () => {
+  it("spares the bundle of a Release that is just being written", async () => {
+    const clock = new FakeClock(Date.now());
+    let beforeRelease = async (): Promise<void> => {};
+    const wrap = (store: Store): Store => ({
+      ...store,
+      documents: {
+        ...store.documents,
+        put: async (key, value, opts) => {
+          if (key.collection === "releases") await beforeRelease();
+          return store.documents.put(key, value, opts);
+        },
+      },
+    });
+    await fixture.startHub({ wrap, over: { clock } });
+    fixture.push(file("v1"));
+    await apply("shop");
+    await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(1), soon);
+    fixture.push(file("v2"));
+    await fixture.wake();
+    await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(2), soon);
+    await clock.advance(2 * 60 * 60_000);
+    // Long ago, and forgotten but for the renderer's memory of what its directory gave.
+    const [first] = await fixture.store.documents.list("releases");
+    const at = { collection: "releases", key: first?.key ?? "" };
+    await fixture.store.documents.delete(at, { ifVersion: first?.version ?? 0 });
+    beforeRelease = () => fixture.hub.sweep();
+    fixture.push(file("v1"));
+    await fixture.wake();
+    await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(3), soon);
+    expect(await fixture.store.blobs.has((await shopView()).release?.digest ?? "")).toBe(true);
+  });
+});
