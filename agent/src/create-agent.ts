@@ -18,6 +18,7 @@ import { createReporter } from "./flows/report-status.ts";
 import { ActingSwitch, SessionHolder } from "./flows/session-holder.ts";
 import { createTrust, ownerHash } from "./flows/trust.ts";
 import { createLiveWatch } from "./flows/watch-drift.ts";
+import { writeUnderLease } from "./flows/write-under-lease.ts";
 import type { AgentState, ClusterLease } from "./ports/agent-state.ts";
 import type { BundleOpener } from "./ports/bundle-opener.ts";
 import type { ClusterApi } from "./ports/cluster-api.ts";
@@ -140,7 +141,11 @@ export function createAgent(deps: AgentDeps): Agent {
     }
   };
 
-  const act = async ({ fence, signal }: { fence: number; signal: AbortSignal }): Promise<void> => {
+  const act = async ({
+    fence,
+    isHeld,
+    signal,
+  }: Parameters<Parameters<typeof holdLease>[0]["act"]>[0]): Promise<void> => {
     const fenced = new AbortController();
     const ending = AbortSignal.any([signal, fenced.signal]);
     const book = await restoreBook(state, fence, log);
@@ -155,7 +160,7 @@ export function createAgent(deps: AgentDeps): Agent {
     const reconciler = createReconciler({
       book,
       state,
-      cluster,
+      cluster: writeUnderLease(cluster, isHeld),
       watch,
       bundles,
       clock,

@@ -1,7 +1,7 @@
 import { backoff } from "@muster/shared/backoff.ts";
 import type { Clock } from "@muster/shared/clock.ts";
 import type { Log } from "@muster/shared/log.ts";
-import type { ClusterLease } from "../ports/agent-state.ts";
+import type { ClusterLease, HeldLease } from "../ports/agent-state.ts";
 
 /**
  * Stand-by until the Lease is ours; acting until it is lost; stand-by again, for ever.
@@ -16,17 +16,17 @@ export async function holdLease(deps: {
   readonly log: Log;
   readonly random: () => number;
   readonly signal: AbortSignal;
-  readonly act: (acting: { readonly fence: number; readonly signal: AbortSignal }) => Promise<void>;
+  readonly act: (acting: Pick<HeldLease, "fence" | "isHeld"> & { readonly signal: AbortSignal }) => Promise<void>;
 }): Promise<void> {
   const { lease, clock, log, signal } = deps;
   const wait = backoff({ initialMs: 1_000, maxMs: 30_000, random: deps.random });
   while (!signal.aborted) {
     try {
-      const { fence, lost } = await lease.acquire({ signal });
+      const { fence, lost, isHeld } = await lease.acquire({ signal });
       log.info({ fence }, "acting: holds the Lease of this cluster");
       const startedAt = clock.now();
       try {
-        await deps.act({ fence, signal: AbortSignal.any([lost, signal]) });
+        await deps.act({ fence, isHeld, signal: AbortSignal.any([lost, signal]) });
       } finally {
         if (lost.aborted) log.warn({ fence }, "Lease lost: every write was stopped");
         else await lease.release();

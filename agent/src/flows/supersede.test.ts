@@ -199,6 +199,26 @@ describe("losing the Lease", () => {
   });
 });
 
+describe("a process that stood still", () => {
+  test("writes nothing when it goes on, although nobody has told it yet that the Lease ran out", async () => {
+    const applies = gate(world.cluster.api, "apply");
+    const agent = world.startAgent({ cluster: applies.api });
+    world.hub.assign("shop", [configMap("a", {})], { generation: 1 });
+    await applied("shop", 1);
+    applies.shut();
+    const many = Array.from({ length: 20 }, (_, i) => configMap(`m${i}`, {}));
+    world.hub.assign("shop", many, { generation: 2 });
+    await until(() => expect(applies.held.count).toBe(8));
+    world.leases.isHeld = false;
+    applies.open();
+    await until(() => expect(agent.status().apps[0]?.phase).toBe("Failed"));
+    // What had left before it stood still, and nothing of what was to follow.
+    expect(applies.held.count).toBe(8);
+    expect(await world.live("ConfigMap", "m9")).toBeNull();
+    expect(await world.live("ConfigMap", "a")).not.toBeNull();
+  });
+});
+
 describe("a slow removal", () => {
   test("is told as Removed only when everything is really gone", async () => {
     world.startAgent();

@@ -30,9 +30,21 @@ export interface AgentState {
   keepBundles(digests: ReadonlySet<Digest>): Promise<void>;
 }
 
+/** The Lease as one process holds it. */
+export interface HeldLease {
+  readonly fence: number;
+  /** Aborts before another could hold it. */
+  readonly lost: AbortSignal;
+  /**
+   * To be asked right before every write: a process or machine that stood still wakes up with writes ready to go, before
+   * any timer of it could tell. False from then on for ever.
+   */
+  isHeld(): boolean;
+}
+
 /** The cluster's one acting agent. */
 export interface ClusterLease {
-  /** Resolves when this process holds the Lease; `lost` aborts before another could hold it. */
-  acquire(opts: { signal: AbortSignal }): Promise<{ readonly fence: number; readonly lost: AbortSignal }>;
+  /** Resolves when this process holds the Lease. */
+  acquire(opts: { signal: AbortSignal }): Promise<HeldLease>;
   release(): Promise<void>;
 }

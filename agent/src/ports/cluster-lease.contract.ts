@@ -1,7 +1,7 @@
 import { isAppError } from "@muster/shared/errors.ts";
 import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { ClusterLease } from "./agent-state.ts";
+import type { ClusterLease, HeldLease } from "./agent-state.ts";
 import type { ClusterApi } from "./cluster-api.ts";
 
 /** One Lease in one cluster, for which several may ask. */
@@ -42,7 +42,7 @@ export function clusterLeaseContract(makeSubject: () => Promise<ClusterLeaseSubj
     const stop = new AbortController();
     stopping.push(stop);
     held.push(lease);
-    const state: { got?: { readonly fence: number; readonly lost: AbortSignal }; error?: unknown } = {};
+    const state: { got?: HeldLease; error?: unknown } = {};
     const settled = lease.acquire({ signal: stop.signal }).then(
       (got) => {
         state.got = got;
@@ -79,7 +79,9 @@ export function clusterLeaseContract(makeSubject: () => Promise<ClusterLeaseSubj
     const second = asking("b");
     await first.lease.release();
     expect(first.isHolder()).toBe(false);
+    expect(first.state.got?.isHeld()).toBe(false);
     await subject.passUntil(() => second.isHolder());
+    expect(second.state.got?.isHeld()).toBe(true);
     expect(second.state.got?.fence).toBeGreaterThan(first.state.got?.fence as number);
   });
 

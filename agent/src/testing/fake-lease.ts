@@ -8,6 +8,9 @@ export class FakeLeases {
   #waiting: (() => void)[] = [];
   #ids = 0;
 
+  /** False: as if the process had stood still until the Lease ran out, and no timer of it fired yet. */
+  isHeld = true;
+
   /** As if renewals had failed for too long. */
   lose(): void {
     const holder = this.#holder;
@@ -30,7 +33,7 @@ export class FakeLeases {
         const lost = new AbortController();
         this.#holder = { id, lost };
         this.#fence += 1;
-        return { fence: this.#fence, lost: lost.signal };
+        return { fence: this.#fence, lost: lost.signal, isHeld: () => this.isHeld && !lost.signal.aborted };
       },
       release: async () => {
         if (this.#holder?.id !== id) return;

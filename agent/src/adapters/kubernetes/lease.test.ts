@@ -79,10 +79,20 @@ describe("clocks", () => {
     const { clock, cluster, holder } = start();
     let suspendedMs = 0;
     const own: typeof clock = Object.create(clock, { now: { value: () => clock.now() + suspendedMs } });
-    const { lost } = await holder("a", own).acquire({ signal: new AbortController().signal });
+    const { lost, isHeld } = await holder("a", own).acquire({ signal: new AbortController().signal });
+    expect(isHeld()).toBe(true);
     suspendedMs = 3_600_000;
     // Its next renewal, which succeeds, comes long before its timers would run out.
     await clock.advance(6_000);
+    expect(lost.aborted).toBe(true);
+    await cluster.close();
+  });
+
+  test("a process that stood still knows it before its first write, when no timer has told it yet", async () => {
+    const { clock, cluster, holder } = start();
+    const { lost, isHeld } = await holder("a").acquire({ signal: new AbortController().signal });
+    clock.set(clock.now() + DURATION_MS);
+    expect(isHeld()).toBe(false);
     expect(lost.aborted).toBe(true);
     await cluster.close();
   });

@@ -112,6 +112,10 @@ export function createClusterLease(options: ClusterLeaseOptions): ClusterLease {
     const arm = (expiry: Expiry) => expiry.whenOver(() => lose("it could not be renewed in time"));
     let expiry = first;
     arm(expiry);
+    mine.isHeld = () => {
+      if (expiry.isOver() && !lost.signal.aborted) lose("it ran out while this process stood still");
+      return !lost.signal.aborted;
+    };
     while (!lost.signal.aborted) {
       await clock.sleep(pause(), lost.signal).catch(() => {});
       if (lost.signal.aborted) break;
@@ -137,12 +141,12 @@ export function createClusterLease(options: ClusterLeaseOptions): ClusterLease {
       assert(held === undefined || held.lost.signal.aborted, "the Lease is held already");
       await held?.keeping;
       const { object, expiry } = await waitForTurn(signal);
-      const mine: Held = { object, lost: new AbortController(), keeping: Promise.resolve() };
+      const mine: Held = { object, lost: new AbortController(), isHeld: () => true, keeping: Promise.resolve() };
       mine.keeping = keep(mine, expiry);
       held = mine;
       const fence = fenceOf(object);
       log.info({ lease: name, identity, fence }, "Lease taken");
-      return { fence, lost: mine.lost.signal };
+      return { fence, lost: mine.lost.signal, isHeld: () => mine.isHeld() };
     },
 
     async release() {
@@ -167,5 +171,6 @@ export function createClusterLease(options: ClusterLeaseOptions): ClusterLease {
 interface Held {
   object: LiveObject;
   readonly lost: AbortController;
+  isHeld: () => boolean;
   keeping: Promise<void>;
 }
