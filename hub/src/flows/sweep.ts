@@ -65,12 +65,22 @@ export function createSweep(deps: {
   async function sweepReleases(): Promise<void> {
     const apps = new Set([...state.releases.values()].map((release) => release.app));
     for (const uid of apps) {
-      const intent = state.intents.get(uid);
-      if (intent === null && state.appByUid(uid) !== null) continue;
-      const numbers = [...state.releasesOf(uid).keys()];
-      const keep = intent === null ? new Set<number>() : releasesToKeep(numbers, intent, state.entriesOf(uid).values());
-      for (const number of numbers) if (!keep.has(number)) await state.releases.remove(releaseKey(uid, number));
+      if (state.intents.get(uid) === null && state.appByUid(uid) !== null) continue;
+      for (const [number, release] of [...state.releasesOf(uid)]) {
+        if (isKept(uid, number)) continue;
+        await state.releases.remove(releaseKey(uid, number));
+        // A rollback may have chosen it in this very moment, and been acknowledged.
+        if (isKept(uid, number)) await state.releases.write(releaseKey(uid, number), (current) => current ?? release);
+      }
     }
+  }
+
+  /** Judged one by one, at the last moment. */
+  function isKept(uid: AppUid, number: number): boolean {
+    const intent = state.intents.get(uid);
+    if (intent === null) return false;
+    const numbers = new Set([...state.releasesOf(uid).keys(), number]);
+    return releasesToKeep([...numbers], intent, state.entriesOf(uid).values()).has(number);
   }
 
   async function sweepBundles(): Promise<void> {

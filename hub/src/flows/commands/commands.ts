@@ -4,6 +4,7 @@ import { type AppName, type ClusterId, formatApp } from "@muster/shared/model/id
 import { type ClusterRecord, withAudit } from "../../core/cluster-record.ts";
 import { appKey, type StoredApp, type StoredDefinition, sourceKey, sourceOf } from "../../core/documents/definition.ts";
 import { type Intent, newIntent, targetRelease } from "../../core/documents/intent.ts";
+import { releaseKey } from "../../core/documents/release.ts";
 import { selects } from "../../core/placement.ts";
 import { deleteApp, resolveRelease, rollBack, unpin } from "../../core/rollback.ts";
 import type { ClusterIdentities } from "../../ports/enrolment.ts";
@@ -97,6 +98,8 @@ export function createCommands(deps: CommandsDeps): HubCommands {
           if (current === null || current.deletion !== null) throw noApp(name);
           return rollBack(current, { to, reason: request.reason, actor, revision, now: clock.now() });
         });
+        // The sweep may have been at it while it was chosen: from here on it spares it, so it must be there.
+        await state.releases.write(releaseKey(stored.uid, to.number), (current) => current ?? to);
       }
       const clusters = [...state.clusters.values()]
         .filter((record) => record.revoked === null && selects(stored.definition.spec.clusters, record))

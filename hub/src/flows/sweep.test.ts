@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { RELEASES_KEPT_MIN } from "../core/plan-retention.ts";
+import type { Store } from "../ports/store.ts";
+import { appOf, HubFixture, person, shop, sourceOf } from "../testing/hub-fixture.ts";
+
+const soon = { timeout: 5_000, interval: 5 };
+const file = (version: number) => ({ "apps/shop/web.yaml": `Deployment web v${version}` });
+
+let fixture: HubFixture;
+beforeEach(async () => {
+  fixture = await HubFixture.create();
+});
+afterEach(() => fixture.close());
+
+const shopView = () => fixture.hub.queries.app(shop);
+
+it.each(["before", "after"] as const)("keeps a Release that a rollback chooses just %s it is deleted", async (when) => {
+  let rollBack: (() => Promise<unknown>) | null = null;
+  const wrap = (store: Store): Store => ({
+    ...store,
+    documents: {
+      ...store.documents,
+      async delete(key, opts) {
+        const chosen = rollBack;
+        const isFirst = chosen !== null && key.collection === "releases" && key.key.endsWith("/00000001");
+        if (!isFirst) return store.documents.delete(key, opts);
+        rollBack = null;
+        if (when === "before") {
+          void chosen();
+          await vi.waitFor(async () => expect((await shopView()).pin).not.toBeNull(), soon);
+        }
+        const deleted = store.documents.delete(key, opts);
+        // Chosen from what is still in memory, written behind the delete.
+        if (when === "after") void chosen();
+        return deleted;
+      },
+    },
+  });
+  await fixture.startHub({ wrap });
+  fixture.push(file(1));
+  await fixture.hub.commands.apply(person, [sourceOf(), appOf()], { dryRun: false });
+  const many = RELEASES_KEPT_MIN + 1;
+  for (let number = 1; number <= many; number += 1) {
+    fixture.push(file(number));
+    await fixture.wake();
+    await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(number), soon);
+  }
+  await fixture.hub.settled();
+  const agent = await fixture.addCluster("eu-1");
+  await agent.connect(fixture.hub.gate);
+  const done = Promise.withResolvers<void>();
+  rollBack = () =>
+    fixture.hub.commands
+      .rollback(person, { project: "default", app: "shop", to: "r1", reason: "worse", dryRun: false })
+      .then(() => done.resolve(), done.reject);
+  await fixture.hub.sweep();
+  await done.promise;
+  await vi.waitFor(async () => expect((await shopView()).placements[0]?.assigned?.release).toBe(1), soon);
+  expect((await fixture.store.documents.list("releases")).some(({ key }) => key.endsWith("/00000001"))).toBe(true);
+});
