@@ -205,6 +205,9 @@ export function createHub(deps: HubDependencies): Hub {
   /** What wakes what. Events may be lost, repeated or out of order: each only says "look again". */
   function wire(): void {
     state.intents.onChange((uid) => drive.wake(uid));
+    state.releases.onChange((_key, value) => {
+      if (value !== null) drive.wake(value.app);
+    });
     state.definitions.onChange((_key, value) => {
       if (value?.kind === "App") {
         renders.loop.wake(value.uid);
