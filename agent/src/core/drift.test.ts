@@ -25,6 +25,13 @@ describe("findDrift, by values", () => {
       { spec: { cpu: 1, memory: "1024Mi", n: "1" } },
       [],
     ],
+    ["a version that only looks like a quantity", { spec: { v: "1.10" } }, { spec: { v: "1.1" } }, ["spec.v"]],
+    [
+      "what kind the items of an atomic list are",
+      { subjects: [{ kind: "Group", name: "ops" }] },
+      { subjects: [{ kind: "User", name: "ops" }] },
+      ["subjects"],
+    ],
     ["another quantity", { spec: { cpu: "1000m" } }, { spec: { cpu: "1001m" } }, ["spec.cpu"]],
     [
       "containers in another order, with one injected",
@@ -149,5 +156,30 @@ describe("findDrift, with the API server's record of who owns what", () => {
     expect(
       findDrift(pod([{ name: "a", image: "a:1" }]) as never, live(pod([{ name: "a", image: "a:2" }]), metadata)),
     ).toMatchObject([{ field: "spec.template.spec.containers[a].image", manager: "kubectl-set" }]);
+  });
+
+  test("a custom resource's lists have the keys that the record shows", () => {
+    const listeners = (own: object) => ({ "f:spec": { "f:listeners": { 'k:{"id":"web"}': own } } });
+    const metadata = owned(listeners({ ".": {}, "f:id": {} }), [
+      { manager: "kubectl-edit", operation: "Update", fieldsV1: listeners({ "f:port": {} }) },
+    ]);
+    const desired = { spec: { listeners: [{ id: "web", port: 80 }] } };
+    const found = {
+      spec: {
+        listeners: [
+          { id: "added", port: 1 },
+          { id: "web", port: 81 },
+        ],
+      },
+    };
+    expect(findDrift(desired, live(found, metadata, "Gateway", "example.com/v1"))).toEqual([
+      { field: "spec.listeners[web].port", expected: "80", found: "81", manager: "kubectl-edit" },
+    ]);
+  });
+
+  test("a custom resource's set keeps what others add to it", () => {
+    const metadata = owned({ "f:spec": { "f:hosts": { 'v:"a"': {} } } });
+    const of = (...hosts: string[]) => live({ spec: { hosts } }, metadata, "Gateway", "example.com/v1");
+    expect(fieldsOf({ spec: { hosts: ["a"] } }, of("b", "a"))).toEqual([]);
   });
 });

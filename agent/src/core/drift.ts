@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type Live } from "./live.ts";
-import { type FieldPath, otherManagerOf, ownFields, ownsField } from "./managed-fields.ts";
+import { type FieldPath, type ListShape, listShapeAt, otherManagerOf, ownFields, ownsField } from "./managed-fields.ts";
 import { isSameQuantity } from "./quantity.ts";
 
 /** One managed field whose value in the cluster is not the bundle's. Texts are cut to 500, and masked for Secrets. */
@@ -43,7 +43,7 @@ export function findDrift(desired: JsonObject, live: Live): readonly FieldDrift[
     live,
     [],
     [],
-    { isPlainText: live.apiVersion === "v1" && ["ConfigMap", "Secret"].includes(live.kind) },
+    { live, isPlainText: live.apiVersion === "v1" && ["ConfigMap", "Secret"].includes(live.kind) },
     (difference) => {
       if (found.length >= driftsMax) return;
       // Still ours by the API server's own record: it, or a webhook at our apply, wrote our value in its own way.
@@ -69,6 +69,7 @@ interface Difference {
 }
 
 interface Context {
+  readonly live: Live;
   /** Inside this object every text is itself, never a quantity. */
   readonly isPlainText: boolean;
 }
@@ -112,8 +113,9 @@ function compareLists(
     tell({ path, label, expected, found });
     return;
   }
-  const keys = mergeKeysOf(path, expected);
-  if (keys !== null) {
+  const shape = listShapeAt(context.live, path) ?? shapeByName(path, expected);
+  if (shape.kind === "keyed" && expected.every(isObject)) {
+    const { keys } = shape;
     for (const item of expected as readonly JsonObject[]) {
       const other = found.find(
         (candidate) => isObject(candidate) && keys.every((key) => sameKey(key, item, candidate)),
@@ -129,7 +131,7 @@ function compareLists(
     }
     return;
   }
-  if (isSetList(path)) {
+  if (shape.kind === "set") {
     for (const item of expected) {
       if (found.includes(item)) continue;
       tell({ path: [...path, `v:${JSON.stringify(item)}`], label, expected: item, found: undefined });
@@ -139,7 +141,7 @@ function compareLists(
   // An atomic list is one value: the first difference inside it is one of the whole.
   let differs = expected.length !== found.length;
   for (let i = 0; i < expected.length && !differs; i++) {
-    compare(expected[i], found[i], [], [], { isPlainText: context.isPlainText }, () => {
+    compare(expected[i], found[i], [...path, `i:${i}`], [], context, () => {
       differs = true;
     });
   }
@@ -172,13 +174,15 @@ const portKeys: readonly (readonly string[])[] = [
 ];
 const keyDefaults: Readonly<Record<string, unknown>> = { protocol: "TCP" };
 
-function mergeKeysOf(path: FieldPath, items: readonly unknown[]): readonly string[] | null {
-  if (!items.every(isObject)) return null;
+/** Where the API server's record says nothing of the list. */
+function shapeByName(path: FieldPath, items: readonly unknown[]): ListShape {
   const list = (path.at(-1) ?? "").slice("f:".length);
+  if (list === "finalizers") return { kind: "set" };
   const candidates = list === "ports" ? portKeys : mergeKeys[list] ? [mergeKeys[list]] : [];
-  return (
-    candidates.find((keys) => items.every((item) => keys.every((key) => key in item || key in keyDefaults))) ?? null
+  const keys = candidates.find((some) =>
+    items.every((item) => isObject(item) && some.every((key) => key in item || key in keyDefaults)),
   );
+  return keys === undefined ? { kind: "atomic" } : { kind: "keyed", keys };
 }
 
 const sameKey = (key: string, a: JsonObject, b: JsonObject): boolean =>
@@ -188,9 +192,6 @@ const sameKey = (key: string, a: JsonObject, b: JsonObject): boolean =>
 const keyStep = (keys: readonly string[], item: JsonObject, other: JsonObject): string =>
   `k:${JSON.stringify(Object.fromEntries(keys.toSorted().map((key) => [key, item[key] ?? other[key] ?? keyDefaults[key]])))}`;
 
-const setLists: ReadonlySet<string> = new Set(["f:finalizers"]);
-const isSetList = (path: FieldPath): boolean => setLists.has(path.at(-1) ?? "");
-
 function contextOf(key: string, path: FieldPath, context: Context): Context {
   if (context.isPlainText) return context;
   const isText =
@@ -199,14 +200,16 @@ function contextOf(key: string, path: FieldPath, context: Context): Context {
     key === "args" ||
     key === "command" ||
     key === "matchLabels";
-  return isText ? { isPlainText: true } : context;
+  return isText ? { ...context, isPlainText: true } : context;
 }
 
 function isSameScalar(expected: unknown, found: unknown, context: Context): boolean {
   if (expected === found) return true;
   // An empty text, zero and false are what an API server leaves out when it stores Go's zero values.
   if (found === undefined || found === null) return expected === "" || expected === 0 || expected === false;
-  return !context.isPlainText && isSameQuantity(expected, found);
+  // The API server writes a quantity without a fraction: 1.5 is 1500m. What has one is something else, as a version is.
+  if (context.isPlainText || String(found).includes(".")) return false;
+  return isSameQuantity(expected, found);
 }
 
 const fieldLabel = (key: string): string => (/^[A-Za-z0-9_-]+$/.test(key) ? `.${key}` : `[${key}]`);

@@ -41,6 +41,27 @@ export function ownsField(fields: JsonObject, path: FieldPath): boolean {
   return true;
 }
 
+/** How the API server merges a list: by keys of its items, as a set of values, or as one value. */
+export type ListShape =
+  | { readonly kind: "keyed"; readonly keys: readonly string[] }
+  | { readonly kind: "set" }
+  | { readonly kind: "atomic" };
+
+/** As the record tells it, which knows custom resources too; null when nothing in it is about this list. */
+export function listShapeAt(live: Live, path: FieldPath): ListShape | null {
+  for (const { fieldsV1 } of live.metadata.managedFields ?? []) {
+    let node: unknown = fieldsV1;
+    for (const step of path) node = isObject(node) ? node[step] : undefined;
+    if (!isObject(node)) continue;
+    const steps = Object.keys(node);
+    if (steps.length === 0) return { kind: "atomic" };
+    const keyed = steps.find((step) => step.startsWith("k:"));
+    if (keyed !== undefined) return { kind: "keyed", keys: Object.keys(JSON.parse(keyed.slice(2)) as object) };
+    if (steps.some((step) => step.startsWith("v:"))) return { kind: "set" };
+  }
+  return null;
+}
+
 /** Whoever owns the field now and is not us; the latest writer first. */
 export function otherManagerOf(live: Live, path: FieldPath): { manager: string; time?: string } | undefined {
   return (live.metadata.managedFields ?? [])
