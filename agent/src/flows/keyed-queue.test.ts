@@ -114,4 +114,18 @@ describe("KeyedQueue", () => {
     await ended;
     expect(queue.isIdle).toBe(true);
   });
+
+  test("a clock that is set back delays nothing for longer than was asked for", async () => {
+    const { clock, queue, begun, stop, ended } = start();
+    queue.addAfter("a", 1_000);
+    await turn();
+    clock.set(clock.now() - 3_600_000);
+    // Somebody else's work is what makes the queue look again.
+    queue.add("b");
+    await turn();
+    await clock.advance(1_000);
+    expect(begun).toEqual(["b", "a"]);
+    stop.abort();
+    await Promise.race([ended, turn()]);
+  });
 });

@@ -15,7 +15,7 @@ export class KeyedQueue<K> {
   readonly #waiting = new Set<K>();
   readonly #busy = new Set<K>();
   readonly #again = new Set<K>();
-  readonly #later = new Map<K, number>();
+  readonly #later = new Map<K, { readonly due: number; readonly ms: number }>();
   #wake: (() => void) | null = null;
 
   constructor(opts: { clock: Clock }) {
@@ -35,8 +35,8 @@ export class KeyedQueue<K> {
     if (this.#waiting.has(key) || this.#again.has(key)) return;
     const due = this.#clock.now() + ms;
     const known = this.#later.get(key);
-    if (known !== undefined && known <= due) return;
-    this.#later.set(key, due);
+    if (known !== undefined && known.due <= due) return;
+    this.#later.set(key, { due, ms });
     this.#wake?.();
   }
 
@@ -101,8 +101,12 @@ export class KeyedQueue<K> {
 
   #promote(): void {
     const now = this.#clock.now();
-    for (const [key, due] of this.#later) {
-      if (due > now) continue;
+    for (const [key, { due, ms }] of this.#later) {
+      if (due > now) {
+        // The clock was set back: nobody waits longer than was asked for, whatever the clock said then.
+        if (due - now > ms) this.#later.set(key, { due: now + ms, ms });
+        continue;
+      }
       this.#later.delete(key);
       if (this.#busy.has(key)) this.#again.add(key);
       else this.#waiting.add(key);
@@ -111,7 +115,7 @@ export class KeyedQueue<K> {
 
   async #change(signal: AbortSignal): Promise<void> {
     let due = Number.POSITIVE_INFINITY;
-    for (const at of this.#later.values()) due = Math.min(due, at);
+    for (const later of this.#later.values()) due = Math.min(due, later.due);
     const timer = new AbortController();
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve;

@@ -131,4 +131,15 @@ describe("the reporter", () => {
     await ended;
     expect(clock.sleepers).toBe(0);
   });
+
+  test("a clock that is set back delays nothing", async () => {
+    const { clock, sent, serve, say } = start();
+    serve();
+    say("a", "1");
+    await turn();
+    clock.set(clock.now() - 3_600_000);
+    say("a", "2", "progress");
+    await clock.advance(1_000);
+    expect(sent).toEqual(["a=1", "a=2"]);
+  });
 });

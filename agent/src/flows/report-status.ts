@@ -58,7 +58,8 @@ export function createReporter(deps: {
     const batch: { key: string; report: Report }[] = [];
     for (const [key, at] of due) {
       if (batch.length >= batchMax) break;
-      if (at > now) continue;
+      // What is due later than anything can be was planned before the clock was set back.
+      if (at > now && at - now <= progressEveryMs) continue;
       due.delete(key);
       const report = deps.build(key);
       if (report === null) continue;
@@ -128,7 +129,7 @@ export function createReporter(deps: {
     const elapsed =
       next === Number.POSITIVE_INFINITY
         ? woken
-        : clock.sleep(Math.max(0, next - clock.now()), timer.signal).catch(() => {});
+        : clock.sleep(Math.min(progressEveryMs, Math.max(0, next - clock.now())), timer.signal).catch(() => {});
     await Promise.race([woken, elapsed]);
     wake = null;
     timer.abort();
