@@ -109,6 +109,13 @@ export function gitSourceContract(
       expect(await git.treeOf(main(), first, path)).toBeNull();
     });
 
+    it("say nothing of a commit that was never fetched", async () => {
+      await remote.commit("main", { "apps/a/x.yaml": "1" }, "First");
+      await fetch();
+      const unknown = "0123456789012345678901234567890123456789" as CommitId;
+      await expect(git.treeOf(main(), unknown, "apps/a")).rejects.toMatchObject({ code: "unavailable" });
+    });
+
     it("list their files by path with size, and read them in the order asked for", async () => {
       const files = { "b/deep/er.yaml": "deeper", "a.yaml": "a", "b/x.yaml": "xx", "ä ö.yaml": "ü", "empty.yaml": "" };
       const commit = (await remote.commit("main", files, "First")) as CommitId;

@@ -46,7 +46,7 @@ export interface GitSource {
   fetch(repository: GitRepository, opts: { knownHead: CommitId | null; signal: AbortSignal }): Promise<GitHead>;
   /**
    * Object id of the directory at `path` in a fetched commit: equal ids mean equal content, so nothing to render.
-   * Null when there is no such directory.
+   * Null when there is no such directory. @throws AppError "unavailable" for a commit that was not fetched.
    */
   treeOf(repository: GitRepository, commit: CommitId, path: string): Promise<string | null>;
   /** Every file below a tree, ordered by path. @throws AppError "too-large" above `filesMax`. */

@@ -43,11 +43,14 @@ export function openIsomorphicGit(opts: { directory: string }): GitSource {
   ): Promise<Calls[Name]["result"]> {
     if (signal?.aborted) return Promise.reject(new AppError("cancelled", `git ${name} was cancelled`));
     worker ??= start();
+    const askedOf = worker;
     const id = ++lastId;
     const { promise, resolve, reject } = Promise.withResolvers<Calls[Name]["result"]>();
     pending.set(id, { resolve: resolve as (value: never) => void, reject });
     const giveUp = (error: AppError): void => {
-      if (pending.delete(id)) reject(error);
+      if (!pending.delete(id)) return;
+      askedOf.postMessage({ abandon: id });
+      reject(error);
     };
     const timer = setTimeout(
       () => giveUp(new AppError("unavailable", `git ${name} did not finish in ${timeoutMs / 1000} s`)),
@@ -55,7 +58,7 @@ export function openIsomorphicGit(opts: { directory: string }): GitSource {
     );
     const onAbort = (): void => giveUp(new AppError("cancelled", `git ${name} was cancelled`));
     signal?.addEventListener("abort", onAbort, { once: true });
-    worker.postMessage({ id, call: name, args });
+    askedOf.postMessage({ id, call: name, args });
     return promise.finally(() => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);

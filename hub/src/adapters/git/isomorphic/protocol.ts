@@ -21,6 +21,9 @@ export interface Request<Name extends CallName = CallName> {
   readonly args: Calls[Name]["args"];
 }
 
+/** `abandon`: nobody waits for the call of this id any more. */
+export type ToWorker = Request | { readonly abandon: number };
+
 export type Answer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly failed: { code: ErrorCode; message: string; fix: string | undefined } };

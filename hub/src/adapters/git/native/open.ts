@@ -34,6 +34,10 @@ export function openNativeGit(opts: { directory: string }): GitSource {
       if (normal === null) return null;
       const reader = await mirrorOf(repository).reader();
       const object = await reader.info(normal === "" ? `${commit}^{tree}` : `${commit}:${normal}`);
+      if (object === null && (await reader.info(`${commit}^{tree}`)) === null) {
+        // The mirror was lost or is another's: that says nothing about the directory.
+        throw new AppError("unavailable", `commit ${commit} is not in the mirror yet; it is fetched again`);
+      }
       return object?.type === "tree" ? object.oid : null;
     },
 
