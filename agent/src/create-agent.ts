@@ -186,14 +186,26 @@ export function createAgent(deps: AgentDeps): Agent {
     }
   };
 
+  let facts: Pick<Hello, "clusterUid" | "kubernetesVersion"> | null = null;
+  /** As they were last, when the API server is away: then more than ever the hub should hear how things are. */
+  const clusterFacts = async (): Promise<Pick<Hello, "clusterUid" | "kubernetesVersion">> => {
+    try {
+      const [clusterUid, kubernetesVersion] = await Promise.all([cluster.clusterUid(), cluster.version()]);
+      facts = { clusterUid, kubernetesVersion };
+      return facts;
+    } catch (error) {
+      if (facts === null) throw error;
+      return facts;
+    }
+  };
+
   const hello = async (): Promise<Hello> => {
-    const [clusterUid, kubernetesVersion] = await Promise.all([cluster.clusterUid(), cluster.version()]);
+    const known = await clusterFacts();
     return {
       protocol: PROTOCOL,
       agentVersion: deps.version,
       capabilities: CAPABILITIES,
-      kubernetesVersion,
-      clusterUid,
+      ...known,
       instance: deps.instance,
       isActing: acting.isActing,
       have: [...(now?.book.all() ?? [])].map(({ record }) => ({

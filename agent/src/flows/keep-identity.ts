@@ -145,8 +145,8 @@ export async function keepIdentity(
 async function arrive(opts: KeepIdentityOptions, signal: AbortSignal): Promise<StoredIdentity> {
   const { log, store } = opts;
   const token = opts.joinToken === null ? null : parseJoinToken(opts.joinToken);
-  const clusterUid = await opts.clusterUid();
-  let stored = await store.load();
+  const clusterUid = await onceReachable(opts, () => opts.clusterUid(), signal);
+  let stored = await onceReachable(opts, () => store.load(), signal);
   const hasNewToken = token !== null && stored?.membership?.tokenId !== token.id;
 
   const foreign = stored === null ? null : whyForeign(stored, clusterUid, opts.caHash);
@@ -181,6 +181,24 @@ async function arrive(opts: KeepIdentityOptions, signal: AbortSignal): Promise<S
       }
       log.warn({ ...told(error), attempt: apart.attempts + 1 }, "cannot join; will try again");
       await opts.clock.sleep(apart.next() + JOIN_TRIES_APART.initialMs, signal);
+    }
+  }
+}
+
+/** An API server that restarts together with the agent is no reason to end. */
+async function onceReachable<T>(
+  opts: Pick<KeepIdentityOptions, "clock" | "chance" | "log">,
+  ask: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const apart = backoff({ ...JOIN_TRIES_APART, random: opts.chance });
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isAppError(error, "unavailable")) throw error;
+      opts.log.warn({ ...told(error), attempt: apart.attempts + 1 }, "no contact with this cluster; will try again");
+      await opts.clock.sleep(apart.next(), signal);
     }
   }
 }

@@ -115,11 +115,12 @@ describe("two new Apps that want one object at the same moment", () => {
     world.startAgent();
     world.hub.assign("one", [configMap("same", { of: "one" })], { generation: 1 });
     world.hub.assign("two", [configMap("same", { of: "two" })], { generation: 1 });
-    await until(() => expect(world.hub.last("one")?.phase).toBe("Applied"));
-    await until(() =>
-      expect(world.hub.last("two")).toMatchObject({ phase: "Failed", problems: [{ code: "NotOwned" }] }),
-    );
-    expect(world.hub.reports.filter(({ app, phase }) => app.name === "two" && phase === "Applied")).toEqual([]);
-    expect((await world.live("ConfigMap", "same"))?.data).toEqual({ of: "one" });
+    const phases = () => ["one", "two"].map((name) => world.hub.last(name)?.phase).toSorted();
+    await until(() => expect(phases()).toEqual(["Applied", "Failed"]));
+    const [loser = "", winner] = world.hub.last("one")?.phase === "Failed" ? ["one", "two"] : ["two", "one"];
+    expect(world.hub.last(loser)?.problems[0]).toMatchObject({ code: "NotOwned" });
+    expect(world.hub.last(loser)?.message).toContain(`belongs to default/${winner}`);
+    expect(world.hub.withPhase(loser, "Applied")).toEqual([]);
+    expect((await world.live("ConfigMap", "same"))?.data).toEqual({ of: winner });
   });
 });

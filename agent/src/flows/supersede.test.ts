@@ -199,6 +199,28 @@ describe("losing the Lease", () => {
   });
 });
 
+describe("an API server that is away", () => {
+  test("is no reason to be away from the hub: the link is made anew, and tells it", async () => {
+    world.startAgent();
+    world.hub.assign("shop", [configMap("a", {})], { generation: 1 });
+    await applied("shop", 1);
+    world.cluster.faults.setUnavailable(true);
+    const greeted = world.hub.hellos.length;
+    world.hub.cut();
+    await until(() => expect(world.hub.hellos.length).toBeGreaterThan(greeted));
+    world.hub.assign("shop", [configMap("a", { now: "2" })], { generation: 2 });
+    await until(() =>
+      expect(world.hub.last("shop")).toMatchObject({
+        generation: 2,
+        phase: "Failed",
+        problems: [{ code: "ClusterUnavailable" }],
+      }),
+    );
+    world.cluster.faults.setUnavailable(false);
+    await applied("shop", 2);
+  });
+});
+
 describe("a process that stood still", () => {
   test("writes nothing when it goes on, although nobody has told it yet that the Lease ran out", async () => {
     const applies = gate(world.cluster.api, "apply");
