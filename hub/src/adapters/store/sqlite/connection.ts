@@ -17,6 +17,8 @@ export async function connect(file: string): Promise<Connection> {
   const worker = new Worker(new URL("./sqlite.worker.ts", import.meta.url), {
     workerData: { file },
     name: "sqlite",
+    // What passes through is short-lived and small; V8 would otherwise keep up to 48 MB for it after a burst.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
   });
   const pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: AppError) => void }>();
   const listeners = new Set<(changes: readonly Change[]) => void>();
