@@ -27,3 +27,22 @@ export const operation = z.object({
 export type Operation = z.infer<typeof operation>;
 
 export const operations: Noun<Operation> = { collection: "operations", schema: operation };
+
+/** Serialised size of one operation's Apps: the rest of it is small, and a document may have 256 KiB. */
+export const OPERATION_APPS_BYTES_MAX = 192 * 1024;
+
+/** What a command touches, in as few operations as can be stored. */
+export function splitOperation(apps: Operation["apps"]): Operation["apps"][] {
+  const parts: Operation["apps"][] = [];
+  let room = 0;
+  for (const app of apps) {
+    const bytes = Buffer.byteLength(JSON.stringify(app)) + 1;
+    if (bytes > room || parts.length === 0) {
+      parts.push([]);
+      room = OPERATION_APPS_BYTES_MAX;
+    }
+    parts.at(-1)?.push(app);
+    room -= bytes;
+  }
+  return parts;
+}

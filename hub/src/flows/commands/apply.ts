@@ -195,7 +195,7 @@ async function applyCluster(
               at: clock.now(),
               actor,
               action: "ClusterLabelled",
-              detail: `labels of ${name} are ${JSON.stringify(labels)}`,
+              detail: `labels of ${name} are ${JSON.stringify(labels)}`.slice(0, 2_000),
             },
           ),
     );

@@ -4,6 +4,7 @@ import { type AppName, type ClusterId, formatApp } from "@muster/shared/model/id
 import { type ClusterRecord, withAudit } from "../../core/cluster-record.ts";
 import { appKey, type StoredApp, type StoredDefinition, sourceKey, sourceOf } from "../../core/documents/definition.ts";
 import { type Intent, newIntent, targetRelease } from "../../core/documents/intent.ts";
+import { splitOperation } from "../../core/documents/operation.ts";
 import { releaseKey } from "../../core/documents/release.ts";
 import { selects } from "../../core/placement.ts";
 import { deleteApp, resolveRelease, rollBack, unpin } from "../../core/rollback.ts";
@@ -122,19 +123,24 @@ export function createCommands(deps: CommandsDeps): HubCommands {
       if (request.app) requireApp(state, request.app);
       const { apps, recovered } = planRecovery(state, request);
       if (apps.length === 0) return { recovered: [] };
-      const id = deps.newId();
       const detail = `reassert ${recovered.length} placement(s) that are Ahead: ${request.reason}`.slice(0, 2_000);
-      const audit = [{ id: `operation.${id}`, at: clock.now(), actor, action: "Recover", subject: "fleet", detail }];
-      await state.operations.write(id, () => ({
-        id,
-        kind: "recover",
-        reason: request.reason,
-        by: actor.name,
-        at: clock.now(),
-        apps,
-        audit,
-      }));
-      deps.runOperation(id);
+      const ids: string[] = [];
+      for (const part of splitOperation(apps)) {
+        const id = deps.newId();
+        const at = clock.now();
+        const audit = [{ id: `operation.${id}`, at, actor, action: "Recover", subject: "fleet", detail }];
+        await state.operations.write(id, () => ({
+          id,
+          kind: "recover",
+          reason: request.reason,
+          by: actor.name,
+          at,
+          apps: part,
+          audit,
+        }));
+        ids.push(id);
+      }
+      for (const id of ids) deps.runOperation(id);
       return { recovered };
     },
 
