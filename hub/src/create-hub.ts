@@ -263,7 +263,8 @@ export function createHub(deps: HubDependencies): Hub {
       ended.catch((error: unknown) => {
         if (!stopping.signal.aborted) deps.onFatal(error);
       });
-      leadership.lost.addEventListener("abort", () => deps.onFatal(new Error("another hub leads")), { once: true });
+      const { lost } = leadership;
+      lost.addEventListener("abort", () => deps.onFatal(lost.reason), { once: true });
       await openEpoch({ state, clock, newTag: () => hex(4), log });
       wire();
       for (const [id] of state.operations.entries()) operations.wake(id);

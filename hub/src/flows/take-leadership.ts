@@ -1,4 +1,5 @@
 import type { Clock } from "@muster/shared/clock.ts";
+import { AppError } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import type { Leases } from "../ports/store.ts";
 
@@ -8,7 +9,7 @@ const RENEW_MS = 5_000;
 
 export interface Leadership {
   readonly term: number;
-  /** Aborts when the lease was lost, or could not be renewed before another may have taken it. */
+  /** Aborts, with an AppError that says why, when the lease was lost or could not be renewed before another may take it. */
   readonly lost: AbortSignal;
   release(): Promise<void>;
 }
@@ -38,15 +39,21 @@ export async function takeLeadership(deps: {
   let heldUntil = clock.now() + TTL_MS;
 
   const renew = async (): Promise<void> => {
+    let failure: unknown;
     while (!stop.signal.aborted) {
       await clock.sleep(RENEW_MS, stop.signal);
       const asked = clock.now();
       const isHeld = await leases.renew(LEASE, { holder, term, ttlMs: TTL_MS }).catch((error: unknown) => {
         log.warn({ err: error, term }, "lease not renewed");
+        failure = error;
         return null;
       });
       if (isHeld) heldUntil = asked + TTL_MS;
-      if (isHeld === false || clock.now() + RENEW_MS >= heldUntil) return lost.abort();
+      if (isHeld === false) return lost.abort(new AppError("conflict", "another hub leads; this one stops"));
+      if (clock.now() + RENEW_MS >= heldUntil) {
+        const message = "the store did not renew this hub's lead in time; it stops before another hub may lead";
+        return lost.abort(new AppError("unavailable", message, { cause: failure }));
+      }
     }
   };
   renew().catch(() => {});
