@@ -75,14 +75,14 @@ export async function placeObjects(
   return { placed: [...placed.values()], kinds: [...kinds.values()], unplaced };
 }
 
-/** Kinds that were not known when the objects were placed and are now: their definitions were in the bundle. */
+/** The kinds of these objects that are not known yet and that the cluster serves by now. */
 export async function newKinds(
   cluster: ClusterApi,
-  placed: ReadonlyMap<string, PlacedObject>,
+  refs: readonly ObjectRef[],
   known: readonly ResourceKind[],
 ): Promise<readonly ResourceKind[]> {
-  const isKnown = new Set(known.map(({ apiVersion, kind }) => `${apiVersion}/${kind}`));
-  const wanted = new Map([...placed.values()].map(({ ref }) => [`${ref.apiVersion}/${ref.kind}`, ref] as const));
+  const isKnown = new Set(known.map(({ apiVersion, kind }) => `${groupOf(apiVersion)}/${kind}`));
+  const wanted = new Map(refs.map((ref) => [`${groupOf(ref.apiVersion)}/${ref.kind}`, ref] as const));
   const found: ResourceKind[] = [];
   for (const [key, { apiVersion, kind }] of wanted) {
     if (isKnown.has(key)) continue;

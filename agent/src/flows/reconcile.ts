@@ -2,7 +2,7 @@ import { cancelled } from "@muster/shared/clock.ts";
 import { assertNever, isAppError } from "@muster/shared/errors.ts";
 import type { AppUid } from "@muster/shared/model/ids.ts";
 import type { Mark } from "@muster/shared/model/mark.ts";
-import { groupOf } from "@muster/shared/model/object-ref.ts";
+import { groupOf, objectKey } from "@muster/shared/model/object-ref.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { ObjectStatus, Report } from "@muster/shared/model/report.ts";
 import { problemOf } from "../core/problem-of.ts";
@@ -115,7 +115,10 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
     let urgency: "verdict" | "progress" = "progress";
     for (const key of dirty) {
       const object = entry.objects.get(key);
-      if (object === undefined) continue;
+      if (object === undefined) {
+        if (isRetained(entry, key)) settled = false;
+        continue;
+      }
       const live = deps.watch.find(key);
       if (live === undefined || live.ownerHash !== entry.owner.hash || !isClean(live, object)) settled = false;
       else {
@@ -235,8 +238,15 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
     wake: (uid) => queue.add(uid),
     heard({ ownerHash, key, live }) {
       const entry = book.byOwner(ownerHash);
-      const object = entry?.objects.get(key);
-      if (entry === undefined || object === undefined) return;
+      if (entry === undefined) return;
+      const object = entry.objects.get(key);
+      if (object === undefined) {
+        // What left the bundle and stayed: somebody consented to its deletion, or did it.
+        if (!isRetained(entry, key) || (live !== null && live.prune !== "true")) return;
+        entry.dirty.add(key);
+        queue.add(entry.uid);
+        return;
+      }
       if (live !== null && isClean(live, object)) {
         const before = object.health;
         object.health = live.health;
@@ -262,6 +272,8 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
     },
   };
 }
+
+const isRetained = (entry: AppEntry, key: string): boolean => entry.retained.some(({ ref }) => objectKey(ref) === key);
 
 /** What is wrong with a bundle is told as such, and not as something the API server said. */
 function bundleProblem(error: unknown): Problem | null {

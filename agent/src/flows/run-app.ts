@@ -121,8 +121,9 @@ async function carryOut(
   if (entry.assignment !== assignment) return null;
   const outcome = await applyGroups(deps, entry, plan, byKey, { lost, superseded });
   recordHealed(entry, plan, present, deps.clock.now(), (before) => nextHeal(before, deps.clock.now(), deps.random));
-  // What the bundle itself defined is known by now, and is to be watched like everything else.
-  deps.noteKinds(await newKinds(deps.cluster, byKey, kinds));
+  // What the bundle itself defined is known by now, and is to be watched like everything else; what left it, too.
+  const watched = [...byKey.values(), ...plan.prune.flat()].map(({ ref }) => ref);
+  deps.noteKinds(await newKinds(deps.cluster, watched, kinds));
   if (outcome.isSuperseded || entry.assignment !== assignment) return null;
 
   const isAccepted = outcome.isAccepted && unplaced.length === 0;
