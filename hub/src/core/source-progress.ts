@@ -22,7 +22,7 @@ export function noteHead(
   const { url, branch, head, epoch, now } = found;
   const { commit } = head;
   const isSame = before?.revision?.commit === commit.id;
-  const number = isSame && before.revision ? before.revision.number : (before?.revision?.number ?? 0) + 1;
+  const number = isSame && before.revision ? before.revision.number : highestNumber(before) + 1;
   const revision: Revision =
     isSame && before.revision
       ? before.revision
@@ -48,6 +48,22 @@ export function noteHead(
     problems: head.history === "rewritten" ? [rewrittenProblem(url, branch, before?.revision, revision)] : rewritten,
   };
 }
+
+/**
+ * What is remembered of a Source whose address or branch was changed: no Revision, and nothing of what was wrong; but
+ * which commits were seen, so that numbers only rise, and a pin made before is met by what is new and nothing else.
+ */
+export const movedTo = (before: SourceStatus, to: { url: string; branch: string }): SourceStatus => ({
+  ...to,
+  revision: null,
+  seen: before.seen,
+  epochHead: null,
+  lastChecked: null,
+  problems: [],
+});
+
+const highestNumber = (status: SourceStatus | null): number =>
+  Math.max(0, status?.revision?.number ?? 0, ...(status?.seen ?? []).map(({ number }) => number));
 
 /** Noted until the next commit; it is not a failure, and what was rendered from the old history may stay in force. */
 function rewrittenProblem(url: string, branch: string, from: Revision | null | undefined, to: Revision): Problem {

@@ -8,7 +8,7 @@ import { type AppName, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import { nameOf, type StoredSource, sourceKey } from "../core/documents/definition.ts";
 import type { SourceStatus } from "../core/documents/source-status.ts";
-import { noteFailure, noteHead, problemOfFetch } from "../core/source-progress.ts";
+import { movedTo, noteFailure, noteHead, problemOfFetch } from "../core/source-progress.ts";
 import type { GitCredentials, GitHead, GitRepository, GitSource } from "../ports/git-source.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
 import type { HubState } from "./hub-state.ts";
@@ -190,10 +190,17 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
 
 type Outcome = { kind: "fetched"; head: GitHead; at: Instant } | { kind: "failed"; problem: Problem; at: Instant };
 
+/** Whether a status was found for the address and branch that the Source has now. */
+const isOf = ({ definition: { spec } }: StoredSource, status: SourceStatus): boolean =>
+  status.url === spec.git.url && status.branch === spec.git.ref.branch;
+
 /** The head all Sources of a loop know, or null when they differ: the history is then judged from nothing. */
 function knownHead(state: HubState, sources: readonly StoredSource[]) {
   const heads = new Set(
-    sources.map((source) => state.sourceStatuses.get(sourceStatusKey(source))?.revision?.commit ?? null),
+    sources.map((source) => {
+      const status = state.sourceStatuses.get(sourceStatusKey(source));
+      return status !== null && isOf(source, status) ? (status.revision?.commit ?? null) : null;
+    }),
   );
   const [head] = heads;
   return heads.size === 1 && head !== undefined ? head : null;
@@ -260,9 +267,9 @@ async function note(
   const after = await state.sourceStatuses.write(
     key,
     (current) => {
-      const isSame = current?.url === git.url && current.branch === git.ref.branch;
-      before = isSame ? current : null;
-      const facts = { url: git.url, branch: git.ref.branch, now: outcome.at };
+      const at = { url: git.url, branch: git.ref.branch };
+      before = current === null || isOf(source, current) ? current : movedTo(current, at);
+      const facts = { ...at, now: outcome.at };
       return outcome.kind === "fetched"
         ? noteHead(before, { ...facts, head: outcome.head, epoch: state.epoch.number })
         : noteFailure(before, { ...facts, problem: outcome.problem });

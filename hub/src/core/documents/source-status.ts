@@ -19,7 +19,7 @@ export type Revision = z.infer<typeof revision>;
 
 /** `source-status/<project>/<name>`: what was last found at the remote. Written by track-sources only. */
 export const sourceStatus = z.object({
-  /** Of the definition that this was found for: another address or branch begins anew. */
+  /** Of the definition that this was found for: another address or branch begins with no Revision. */
   url: z.string(),
   branch: z.string(),
   revision: revision.nullable(),
