@@ -255,7 +255,8 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
         return;
       }
       entry.dirty.add(key);
-      queue.add(entry.uid);
+      // What the API server refuses is tried again at its time, however often the object changes meanwhile.
+      if (object.problem === null || live === null) queue.add(entry.uid);
     },
     report: reportOf,
     async run(signal) {
