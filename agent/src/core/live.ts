@@ -1,6 +1,5 @@
 /**
- * A live object as the core reads it: the part of the Kubernetes shape that every kind has, and anything else unread.
- * `LiveObject` of the ClusterApi port fits it as it is.
+ * A live object: the part of the Kubernetes shape that every kind has, and anything else unread.
  */
 export interface Live {
   readonly apiVersion: string;
@@ -24,6 +23,7 @@ export interface Live {
 export interface ManagedFields {
   readonly manager: string;
   readonly operation: "Apply" | "Update";
+  readonly apiVersion?: string;
   readonly time?: string;
   readonly subresource?: string;
   readonly fieldsV1?: unknown;

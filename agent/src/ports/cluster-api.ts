@@ -1,33 +1,9 @@
 import { isAppError } from "@muster/shared/errors.ts";
 import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
+import type { Live } from "../core/live.ts";
 
 /** A live object as the API server returns it. */
-export interface LiveObject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly uid: string;
-    readonly resourceVersion: string;
-    readonly generation?: number;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-    readonly deletionTimestamp?: string;
-    readonly managedFields?: readonly ManagedFieldsEntry[];
-    readonly [field: string]: unknown;
-  };
-  readonly [field: string]: unknown;
-}
-
-export interface ManagedFieldsEntry {
-  readonly manager: string;
-  readonly operation: "Apply" | "Update";
-  readonly apiVersion?: string;
-  readonly time?: string;
-  readonly subresource?: string;
-  readonly fieldsV1?: unknown;
-}
+export type LiveObject = Live;
 
 export interface ResourceKind {
   readonly apiVersion: string;

@@ -1,4 +1,4 @@
-import type { ManagedFieldsEntry } from "../../ports/cluster-api.ts";
+import type { ManagedFields } from "../../core/live.ts";
 import { type FieldPath, FieldSet, fromFieldsV1, toFieldsV1 } from "./field-set.ts";
 import { type Fields, fieldsOf, isSameAt, merged, removeAt, valueAt } from "./object-fields.ts";
 
@@ -26,7 +26,7 @@ export type Applied =
     };
 
 interface Owner {
-  readonly entry: ManagedFieldsEntry;
+  readonly entry: ManagedFields;
   readonly fields: FieldSet;
 }
 
@@ -84,11 +84,11 @@ export function updateFields(live: Fields | null, next: Fields, context: WriteCo
 }
 
 function ownersOf(live: Fields | null): Owner[] {
-  const entries = (live?.metadata as { managedFields?: ManagedFieldsEntry[] } | undefined)?.managedFields ?? [];
+  const entries = (live?.metadata as { managedFields?: ManagedFields[] } | undefined)?.managedFields ?? [];
   return entries.map((entry) => ({ entry, fields: fromFieldsV1(entry.fieldsV1) }));
 }
 
-const isWriter = (entry: ManagedFieldsEntry, writer: Writer): boolean =>
+const isWriter = (entry: ManagedFields, writer: Writer): boolean =>
   entry.manager === writer.manager && entry.operation === writer.operation && entry.subresource === writer.subresource;
 
 const UNOWNED_METADATA = new Set([
@@ -122,9 +122,9 @@ function withOwners(
   const { writer, apiVersion, time } = mine.context;
   const fieldsV1 = toFieldsV1(mine.fields);
   const isSame = JSON.stringify(mine.previous?.entry.fieldsV1) === JSON.stringify(fieldsV1);
-  const entry: ManagedFieldsEntry = { ...writer, apiVersion, time, fieldsV1 };
+  const entry: ManagedFields = { ...writer, apiVersion, time, fieldsV1 };
   const ours = isSame && mine.previous ? mine.previous.entry : entry;
-  const owners: { entry: ManagedFieldsEntry; size: number }[] = others.map(({ entry, fields }) => ({
+  const owners: { entry: ManagedFields; size: number }[] = others.map(({ entry, fields }) => ({
     entry: { ...entry, fieldsV1: toFieldsV1(fields) },
     size: fields.size,
   }));
