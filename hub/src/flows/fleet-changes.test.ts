@@ -46,6 +46,28 @@ describe("a cluster's own record", () => {
   });
 });
 
+describe("an identity that was superseded", () => {
+  it("ends the sessions of the former key, a stand-by's too", async () => {
+    const { agent } = await deployed();
+    const standBy = await fixture.addCluster("us-1");
+    await standBy.connect(fixture.hub.gate, { isActing: false });
+    for (const former of [agent, standBy]) {
+      const key = { collection: "clusters", key: former.cluster };
+      const stored = await fixture.store.documents.get(key);
+      const record = stored?.value as unknown as { changes: number; identity: object };
+      const identity = { ...record.identity, publicKey: `sha256:${"ab".repeat(32)}` };
+      const next = { ...record, changes: record.changes + 1, identity };
+      await fixture.store.documents.put(key, next, { ifVersion: stored?.version ?? null });
+    }
+    await vi.waitFor(() => {
+      for (const former of [agent, standBy]) {
+        expect(former.refusal).toMatchObject({ code: "forbidden", message: expect.stringContaining("superseded") });
+      }
+    }, soon);
+    expect(await agent.connect(fixture.hub.gate)).toBe(false);
+  });
+});
+
 describe("placement and deletion", () => {
   it("sends a tombstone to a cluster that leaves, and comes back above it", async () => {
     const { agent, uid } = await deployed();

@@ -4,6 +4,7 @@ import { messageOf } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import { type AppUid, type ClusterId, type Digest, formatApp, type HubId } from "@muster/shared/model/ids.ts";
 import { PROTOCOL } from "@muster/shared/model/session.ts";
+import type { ClusterRecord } from "../core/cluster-record.ts";
 import type { AssignedEntry } from "../core/documents/assigned.ts";
 import { judgeHeld, type Place } from "../core/epoch.ts";
 import type { AgentGate, Peer } from "../ports/agent-link.ts";
@@ -58,6 +59,14 @@ export function publishAssignments(
       if (before?.clusters[cluster] === entry) continue;
       const open = sessions.acting(cluster);
       if (open !== null) publish(open, value.app, entry);
+    }
+  });
+
+  // A certificate lives for a day; the key in it counts only until another agent joined as the cluster.
+  state.clusters.onChange((cluster, record) => {
+    if (record === null || record.revoked !== null) return;
+    for (const { session } of sessions.of(cluster as ClusterId)) {
+      if (isSuperseded(record, session.peer)) session.refuse("forbidden", superseded(record));
     }
   });
 
@@ -193,9 +202,10 @@ export function publishAssignments(
       const onAckSent = (): void => {
         if (session.closed.aborted) return;
         // Revoked while it was greeted: whoever revoked found no session to end.
-        if (state.clusters.get(cluster)?.revoked) {
-          session.refuse("forbidden", `${open.clusterName} was removed.`);
-          return;
+        const record = state.clusters.get(cluster);
+        if (record?.revoked) return session.refuse("forbidden", `${open.clusterName} was removed.`);
+        if (record !== null && record.changes > known.record.changes && isSuperseded(record, peer)) {
+          return session.refuse("forbidden", superseded(record));
         }
         sessions.add(open);
         open.isOpen = true;
@@ -265,6 +275,12 @@ export function publishAssignments(
     }
   }
 }
+
+const isSuperseded = ({ identity }: ClusterRecord, { publicKey, clusterUid }: Peer): boolean =>
+  identity === null || identity.publicKey !== publicKey || identity.clusterUid !== clusterUid;
+
+const superseded = ({ name }: ClusterRecord): string =>
+  `this identity of ${name} was superseded: an agent joined with another key since. What runs here keeps running.`;
 
 /** Now, or as far back as the entry remembers: a rollback fetches an older bundle only once it is assigned. */
 function wasAssigned(state: HubState, cluster: ClusterId, digest: Digest): boolean {
