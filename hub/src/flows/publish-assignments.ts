@@ -201,11 +201,15 @@ export function publishAssignments(
       };
       const onAckSent = (): void => {
         if (session.closed.aborted) return;
-        // Revoked while it was greeted: whoever revoked found no session to end.
+        // Revoked or superseded while it was greeted: whoever did that found no session to end.
         const record = state.clusters.get(cluster);
-        if (record?.revoked) return session.refuse("forbidden", `${open.clusterName} was removed.`);
+        if (record?.revoked) {
+          session.refuse("forbidden", `${open.clusterName} was removed.`);
+          return;
+        }
         if (record !== null && record.changes > known.record.changes && isSuperseded(record, peer)) {
-          return session.refuse("forbidden", superseded(record));
+          session.refuse("forbidden", superseded(record));
+          return;
         }
         sessions.add(open);
         open.isOpen = true;
