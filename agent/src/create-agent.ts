@@ -123,7 +123,8 @@ export function createAgent(deps: AgentDeps): Agent {
       case "same": {
         const { uid } = received.header.app;
         if (book.get(uid)) reporter.changed(uid, "verdict");
-        else say("removed", removedReport(received.header, clock.now()));
+        // What is held and cannot be read, because a later version stored it, is not removed.
+        else if (isTombstone(signed)) say("removed", removedReport(received.header, clock.now()));
         return;
       }
       case "accepted": {
@@ -280,6 +281,14 @@ function restoreRecord(book: AppBook, record: AppRecord, log: Log): void {
       "a stored assignment cannot be read; its App is left as it is",
     );
     if (!isAppError(error)) throw error;
+  }
+}
+
+function isTombstone({ payload }: SignedAssignment): boolean {
+  try {
+    return decodeAssignment(payload).content.kind === "remove";
+  } catch {
+    return false;
   }
 }
 

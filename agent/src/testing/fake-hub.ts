@@ -127,7 +127,11 @@ export class FakeHub {
   }
 
   sign(value: Assignment): SignedAssignment {
-    const payload = encodeAssignment(value);
+    return this.signPayload(encodeAssignment(value));
+  }
+
+  /** Of what this version may not be able to say. */
+  signPayload(payload: Uint8Array): SignedAssignment {
     const { id, privateKey } = this.#key;
     return { payload, keyId: id, signature: signEd25519(privateKey, DOMAIN.assignment, payload) };
   }
