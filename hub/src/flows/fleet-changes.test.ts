@@ -127,6 +127,9 @@ describe("placement and deletion", () => {
       await fixture.hub.sweep();
       expect(await fixture.store.documents.list("clusters")).toEqual([]);
     }, soon);
+    for (const ofCluster of ["report-details", "cluster-names", "presence"]) {
+      expect(await fixture.store.documents.list(ofCluster)).toEqual([]);
+    }
   });
 });
 

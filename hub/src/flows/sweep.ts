@@ -100,6 +100,8 @@ export function createSweep(deps: {
       if (record.revoked === null) continue;
       // Its entries are in the journal first; one that came since keeps it for the next round.
       await audit.flush();
+      // Before the record: afterwards nobody knows that there are any.
+      await removeDetails(record.id, () => true);
       await identities.forget(record.id);
     }
     const isKnown = (id: string): boolean => state.clusters.get(id) !== null;
@@ -120,11 +122,19 @@ export function createSweep(deps: {
     for (const [key] of [...state.presence.entries()]) if (!isKnown(key)) await state.presence.remove(key);
   }
 
+  /** Of clusters that are there, one cluster's at a time: together they may be larger than the hub's memory. */
   async function sweepDetails(): Promise<void> {
+    for (const record of [...state.clusters.values()]) {
+      if (stopping.signal.aborted) return;
+      await removeDetails(record.id, (app) => state.intents.get(app) === null);
+    }
+  }
+
+  async function removeDetails(cluster: ClusterId, isGone: (app: AppUid) => boolean): Promise<void> {
     const { collection } = reportDetails;
-    for (const document of await store.documents.list(collection)) {
-      const [cluster, app] = document.key.split("/") as [ClusterId, AppUid];
-      if (state.clusters.get(cluster) !== null && state.intents.get(app) !== null) continue;
+    for (const document of await store.documents.list(collection, { prefix: `${cluster}/` })) {
+      const [, app] = document.key.split("/") as [ClusterId, AppUid];
+      if (!isGone(app)) continue;
       await store.documents.delete({ collection, key: document.key }, { ifVersion: document.version }).catch(() => {});
     }
   }
