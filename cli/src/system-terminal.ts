@@ -7,13 +7,15 @@ import type { Terminal } from "./output/terminal.ts";
 /** The process's own terminal. Ctrl-C aborts `interrupted`; a second one ends the process at once. */
 export function systemTerminal(): Terminal {
   const { stdin, stdout, stderr } = process;
-  // A reader that has seen enough (`| head`) is no failure.
-  for (const stream of [stdout, stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(EXIT.ok);
-      throw error;
-    });
-  }
+  // A reader that has seen enough (`| head`) is no failure. Nobody reading the warnings ends nothing: what was asked for
+  // is still to be done, and the exit code tells of it.
+  stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(EXIT.ok);
+    throw error;
+  });
+  stderr.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   const interrupt = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
