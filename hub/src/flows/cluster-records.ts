@@ -119,6 +119,11 @@ export function createClusterRecords(
       if (name !== null && parse(nameDocument, name).id === id) {
         await ignoreConflict(documents.delete({ collection: NAMES, key: name.key }, { ifVersion: name.version }));
       }
+      // Registered again in between, under the id that the name still led to: the name stays this record's.
+      if ((await read(id)) !== null) {
+        await ignoreConflict(documents.put({ collection: NAMES, key: found.record.name }, { id }, { ifVersion: null }));
+        return false;
+      }
       return true;
     },
   };
@@ -131,7 +136,7 @@ function parse<S extends z.ZodType>(schema: S, stored: StoredDocument): z.infer<
   throw new AppError("corrupt", `stored document ${stored.key}: ${issue?.path.join(".")}: ${issue?.message}`);
 }
 
-async function ignoreConflict(write: Promise<void>): Promise<void> {
+async function ignoreConflict(write: Promise<unknown>): Promise<void> {
   try {
     await write;
   } catch (error) {
