@@ -175,11 +175,13 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
       payloadOf,
       now: clock.now(),
     });
+    // As it is stored, which for a shard that the sweep emptied is a document without clusters.
+    const planned = new Map(changed.map(({ shard }) => [shard, state.assigned.get(shardKey(uid, shard))]));
     for (const shard of changed) {
-      const planned = shards.find((before) => before.shard === shard.shard) ?? null;
       await state.assigned.write(shardKey(uid, shard.shard), (current) => {
         // Another leader wrote it since it was planned from: nothing of this plan holds any more.
-        if (current !== planned) throw new AppError("conflict", `assigned ${uid} changed under the plan`);
+        if (current !== planned.get(shard.shard))
+          throw new AppError("conflict", `assigned ${uid} changed under the plan`);
         return shard;
       });
     }

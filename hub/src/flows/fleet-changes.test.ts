@@ -133,6 +133,21 @@ describe("placement and deletion", () => {
   });
 });
 
+describe("a fleet that was emptied", () => {
+  it("takes new clusters: what was swept leaves nothing in the way", async () => {
+    const { uid } = await deployed();
+    await fixture.hub.commands.removeCluster(person, "eu-1");
+    await vi.waitFor(async () => {
+      await fixture.hub.sweep();
+      expect(await fixture.store.documents.list("clusters")).toEqual([]);
+    }, soon);
+    await fixture.hub.sweep();
+    const next = await fixture.addCluster("eu-2");
+    await next.connect(fixture.hub.gate);
+    await vi.waitFor(() => expect(next.digestOf(uid)).not.toBeNull(), soon);
+  });
+});
+
 describe("sessions", () => {
   it("sends a reconnecting agent only what differs", async () => {
     const { agent, uid } = await deployed();
