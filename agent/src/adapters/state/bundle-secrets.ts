@@ -29,6 +29,8 @@ export class BundleSecrets {
   readonly #store: SecretStore;
   readonly #indexes = new Map<string, Index>();
   #fence = 0;
+  /** Put since the present `keep` began: wanted again, or for the first time. */
+  readonly #fresh = new Set<Digest>();
 
   constructor(store: SecretStore) {
     this.#store = store;
@@ -48,6 +50,7 @@ export class BundleSecrets {
 
   async put(digest: Digest, compressed: Uint8Array): Promise<void> {
     const chunks = Math.max(1, Math.ceil(compressed.byteLength / chunkBytes));
+    this.#fresh.add(digest);
     const index = this.#indexes.get(indexName(digest)) ?? this.#newIndex(indexName(digest));
     if (index.digests.get(digest) !== chunks) {
       index.digests.set(digest, chunks);
@@ -72,12 +75,14 @@ export class BundleSecrets {
   }
 
   async keep(wanted: ReadonlySet<Digest>): Promise<void> {
+    this.#fresh.clear();
     for (const index of this.#indexes.values()) {
       const unwanted = [...index.digests].filter(([digest]) => !wanted.has(digest));
       if (unwanted.length === 0) continue;
       for (const [digest, chunks] of unwanted) {
-        for (let i = 0; i < chunks; i++) await this.#store.cluster.delete(this.#chunkRef(digest, i), {});
-        index.digests.delete(digest);
+        for (let i = 0; i < chunks && !this.#fresh.has(digest); i++)
+          await this.#store.cluster.delete(this.#chunkRef(digest, i), {});
+        if (!this.#fresh.has(digest)) index.digests.delete(digest);
       }
       await index.document.write();
     }

@@ -1,7 +1,8 @@
 import { AppError } from "@muster/shared/errors.ts";
+import type { Digest } from "@muster/shared/model/ids.ts";
 import { appRecord } from "@muster/shared/model/inventory.ts";
 import { systemClock } from "@muster/shared/system-clock.ts";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { agentStateContract } from "../../ports/agent-state.contract.ts";
 import type { ClusterApi } from "../../ports/cluster-api.ts";
 import { createMemoryCluster } from "../memory-cluster/create-memory-cluster.ts";
@@ -68,6 +69,43 @@ describe("its Secrets", () => {
     await expect(state.put(record("app"))).rejects.toMatchObject({ code: "unavailable" });
     losesAnswers = false;
     await state.put(record("app"));
+    await cluster.close();
+  });
+
+  test("a bundle that comes while others are forgotten is none of them", async () => {
+    const cluster = newCluster();
+    const held = Promise.withResolvers<void>();
+    let isDeleting = false;
+    const slow: ClusterApi = {
+      ...cluster.api,
+      delete: async (...args) => {
+        isDeleting = true;
+        await held.promise;
+        return cluster.api.delete(...args);
+      },
+    };
+    const state = createSecretState({ cluster: slow, namespace: "default", instance: "i" });
+    await state.load({ fence: 1 });
+    const [old, next, again] = ["a", "b", "c"].map((digit) => `b1:sha256:${digit.repeat(64)}` as Digest) as [
+      Digest,
+      Digest,
+      Digest,
+    ];
+    const bytes = Buffer.from("bundle");
+    await state.putBundle(old, bytes);
+    await state.putBundle(again, bytes);
+    const sweeping = state.keepBundles(new Set());
+    await vi.waitFor(() => expect(isDeleting).toBe(true));
+    await state.putBundle(next, bytes);
+    await state.putBundle(again, bytes);
+    held.resolve();
+    await sweeping;
+    expect(await state.getBundle(old)).toBeNull();
+    expect(await state.getBundle(next)).toEqual(bytes);
+    expect(await state.getBundle(again)).toEqual(bytes);
+    // And they are still known: a later sweep finds them.
+    await state.keepBundles(new Set());
+    expect(await state.getBundle(next)).toBeNull();
     await cluster.close();
   });
 
