@@ -33,6 +33,8 @@ export interface BundleSource {
   get(wanted: BundleWanted, opts: { readonly signal: AbortSignal; readonly aside: Aside }): Promise<OpenedBundle>;
   /** Stores what was downloaded, so that a restarted agent needs no hub. Bytes that are stored already are not again. */
   store(digest: Digest): Promise<void>;
+  /** The cluster holds no other bundles any more: one that is wanted again is downloaded, so that it can be stored. */
+  keep(digests: ReadonlySet<Digest>): void;
 }
 
 /** The largest canonical form that is taken. */
@@ -115,6 +117,13 @@ export function createBundleSource(deps: {
       if (compressed === undefined) return;
       await state.putBundle(digest, compressed);
       unstored.delete(digest);
+    },
+    keep(digests) {
+      for (const [key, bundle] of opened) {
+        if (digests.has(key.slice(0, key.lastIndexOf("/")) as Digest)) continue;
+        opened.delete(key);
+        openedBytes -= bundle.bytes;
+      }
     },
   };
 }

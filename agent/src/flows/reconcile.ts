@@ -226,6 +226,7 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
       const key = [...digests].sort().join();
       if (key === keptBundles) continue;
       try {
+        deps.bundles.keep(digests);
         await state.keepBundles(digests);
         keptBundles = key;
       } catch (error) {
