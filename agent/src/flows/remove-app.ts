@@ -33,7 +33,6 @@ export async function removeApp(
   // An App that was placed again meanwhile keeps what is not deleted yet.
   if (entry.assignment !== assignment) return;
   const pruned = await pruneGroups(deps, groups, { lost: opts.lost, superseded });
-  entry.pruned += pruned.deleted.length;
   entry.retained = groups.flat().flatMap((step) => (step.kind === "retain" ? [step] : []));
   entry.problems = [
     ...pruned.problems,
@@ -41,6 +40,7 @@ export async function removeApp(
   ];
   const ending = await stillThere(deps, pruned.deleted, live);
   const gone = new Set([...pruned.gone].filter((key) => !ending.has(key)));
+  entry.pruned += pruned.deleted.length - ending.size;
   entry.record = {
     ...entry.record,
     inventory: [...settleInventory(entry.record.inventory, { uids: new Map(), gone })],

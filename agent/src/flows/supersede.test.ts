@@ -251,11 +251,13 @@ describe("a slow removal", () => {
     await until(async () => expect(await world.live("ConfigMap", "free")).toBeNull());
     await until(() => expect(world.hub.last("shop")?.phase).toBe("Pruning"));
     expect(world.hub.withPhase("shop", "Removed")).toEqual([]);
+    await until(() => expect(world.hub.last("shop")?.counts.pruned).toBe(1));
     const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "default", name: "held" };
     await world.cluster.asUser("controller").update(ref, (object) => {
       object.metadata.finalizers = [];
     });
     await until(() => expect(world.hub.last("shop")?.phase).toBe("Removed"));
+    expect(world.hub.last("shop")?.counts.pruned).toBe(2);
   });
 
   test("with action keep leaves everything where it is", async () => {
