@@ -146,6 +146,19 @@ describe("a fleet that was emptied", () => {
     await next.connect(fixture.hub.gate);
     await vi.waitFor(() => expect(next.digestOf(uid)).not.toBeNull(), soon);
   });
+
+  it("is forgotten whole when its App is deleted", async () => {
+    await deployed();
+    await fixture.hub.commands.removeCluster(person, "eu-1");
+    await fixture.hub.sweep();
+    await fixture.hub.sweep();
+    await fixture.hub.commands.deleteApp(person, shop);
+    await vi.waitFor(async () => {
+      for (const kept of ["intents", "assigned", "releases", "observed"]) {
+        expect(await fixture.store.documents.list(kept)).toEqual([]);
+      }
+    }, soon);
+  });
 });
 
 describe("sessions", () => {

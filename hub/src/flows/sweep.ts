@@ -1,7 +1,6 @@
 import type { Clock } from "@muster/shared/clock.ts";
 import type { Log } from "@muster/shared/log.ts";
 import type { AppUid, ClusterId, Digest } from "@muster/shared/model/ids.ts";
-import { shardKey } from "../core/documents/assigned.ts";
 import { reportDetails } from "../core/documents/observed.ts";
 import { releaseKey } from "../core/documents/release.ts";
 import { releasesToKeep } from "../core/plan-retention.ts";
@@ -54,7 +53,7 @@ export function createSweep(deps: {
     const intent = state.intents.get(uid);
     if (intent === null || intent.deletion === null) return;
     await audit.flush();
-    for (const shard of state.shardsOf(uid)) await state.assigned.remove(shardKey(uid, shard.shard));
+    for (const [key, shard] of [...state.assigned.entries()]) if (shard.app === uid) await state.assigned.remove(key);
     for (const [key, shard] of [...state.observed.entries()]) if (shard.app === uid) await state.observed.remove(key);
     for (const number of [...state.releasesOf(uid).keys()]) await state.releases.remove(releaseKey(uid, number));
     await state.intents.remove(uid, (current) => current.deletion !== null);
