@@ -175,7 +175,11 @@ export function createHub(deps: HubDependencies): Hub {
     identities,
     views,
     hubAddress: deps.hubAddress,
-    wakeSource: (source) => tracker.wake(source),
+    wakeSource(source) {
+      // A renderer's start takes as long as the fetch: they go side by side.
+      renderer.prepare();
+      tracker.wake(source);
+    },
     endSessions: (cluster, why) => gate.end(cluster, why),
     runOperation: (id) => operations.wake(id),
     clock,

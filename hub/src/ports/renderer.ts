@@ -43,6 +43,8 @@ export interface Renderer {
   readonly kind: "plain";
   /** Part of a Release's frozen inputs. */
   readonly version: string;
+  /** Something may have to be rendered soon: what takes a while to start may start now. */
+  prepare(): void;
   /** @throws AppError "unavailable" when no worker could do it in time, "cancelled". */
   render(input: RenderInput, opts: { signal: AbortSignal }): Promise<RenderResult>;
   close(): Promise<void>;

@@ -12,6 +12,8 @@ export class FakeRenderer implements Renderer {
     this.version = version;
   }
 
+  prepare(): void {}
+
   async render({ files }: RenderInput): Promise<RenderResult> {
     this.renders += 1;
     const objects: string[] = [];

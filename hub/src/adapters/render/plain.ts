@@ -53,11 +53,11 @@ export function createPlainRenderer(options: PlainRendererOptions): Renderer {
     idleMs: limits.idleMs,
     onCrash: (err) => log.warn({ err }, "render worker died"),
   });
-  pool.warm();
 
   return {
     kind: "plain",
     version: VERSION,
+    prepare: () => pool.warm(),
     render: (input, { signal }) => render(pool, limits, input, signal),
     close: () => pool.close(),
   };

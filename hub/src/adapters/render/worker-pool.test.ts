@@ -91,12 +91,17 @@ describe("WorkerPool", () => {
     expect(onCrash).toHaveBeenCalledTimes(2);
   });
 
-  it("lets idle workers go, but for one", async () => {
+  it("lets idle workers go, and starts one ahead when told that work is coming", async () => {
     const { pool, run } = makePool({ idleMs: 20 });
     await Promise.all([run(1), run(2)]);
     expect(pool.size).toBe(2);
-    await vi.waitFor(() => expect(pool.size).toBe(1));
+    await vi.waitFor(() => expect(pool.size).toBe(0));
+    pool.warm();
+    pool.warm();
+    expect(pool.size).toBe(1);
     expect(await run(3)).toBe(6);
+    pool.warm();
+    await vi.waitFor(() => expect(pool.size).toBe(0));
   });
 
   it("closes at once, whatever runs", async () => {

@@ -9,7 +9,7 @@ export interface WorkerPoolOptions {
   readonly workersMax: number;
   /** Tasks that may wait; one more is refused. */
   readonly queueLengthMax: number;
-  /** A worker that had nothing to do for so long is stopped; one is kept, so that the next task finds it warm. */
+  /** A worker that had nothing to do for so long is stopped. */
   readonly idleMs: number;
   /** Told when a worker ended that had not been told to. */
   readonly onCrash?: (error: Error) => void;
@@ -42,9 +42,11 @@ export class WorkerPool {
     this.#options = options;
   }
 
-  /** Starts one worker ahead of the first task. */
+  /** Starts one worker ahead of a task that is about to come. */
   warm(): void {
-    if (!this.#closed && this.#members.size === 0) this.#startMember();
+    if (this.#closed || this.#members.size > 0) return;
+    // It rests until then: should the task not come, it goes again.
+    this.#rest(this.#startMember());
   }
 
   get size(): number {
@@ -131,7 +133,7 @@ export class WorkerPool {
   #rest(member: Member): void {
     member.worker.unref();
     member.idleTimer = setTimeout(() => {
-      if (!member.job && this.#members.size > 1) void this.#end(member);
+      if (!member.job) void this.#end(member);
     }, this.#options.idleMs).unref();
   }
 
