@@ -1,6 +1,7 @@
 import type { Clock } from "@muster/shared/clock.ts";
 import { type AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
 import type { SignedAssignment } from "@muster/shared/model/assignment.ts";
+import type { Mark } from "@muster/shared/model/mark.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { Report } from "@muster/shared/model/report.ts";
 import { type AssignmentHeader, decodeAssignment, decodeAssignmentHeader } from "@muster/shared/wire/assignment.ts";
@@ -54,7 +55,7 @@ export function receiveAssignment(context: ReceiveContext, book: AppBook, signed
   const decision = acceptAssignment({
     assignment: header,
     payloadSha256: payloadSha256(signed),
-    held: book.markOf(header.app.uid),
+    held: heldMark(book, header),
     hubId,
     clusterId,
     capabilities,
@@ -77,6 +78,15 @@ export function receiveAssignment(context: ReceiveContext, book: AppBook, signed
         return refuse(fix === undefined ? problem : { ...problem, fix }, header);
       }
   }
+}
+
+/**
+ * A mark orders the assignments of the cluster id it was given to. A cluster that was removed from the hub and joined
+ * again has another, with which nothing was signed before: what it was given as the former does not bind it.
+ */
+function heldMark(book: AppBook, { app, clusterId }: AssignmentHeader): Mark | null {
+  const entry = book.get(app.uid);
+  return entry !== undefined && entry.assignment.clusterId !== clusterId ? null : book.markOf(app.uid);
 }
 
 const refusal = (header: AssignmentHeader, problem: Problem, now: number): Report =>

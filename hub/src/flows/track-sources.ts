@@ -16,7 +16,9 @@ import type { HubState } from "./hub-state.ts";
 /** Fetches at once; those of repositories whose last fetch failed have a lane of their own, and so slow no other. */
 const FETCHES_MAX = 24;
 const FAILING_FETCHES_MAX = 6;
+/** What is there already makes a fetch short; a first one may have a large history to bring. */
 const FETCH_TIMEOUT_MS = 60_000;
+const FIRST_FETCH_TIMEOUT_MS = 10 * 60_000;
 const RETRY = { initialMs: 1_000, maxMs: 5 * 60_000 } as const;
 /** Polls are spread by this share of the interval, either way. */
 const JITTER = 0.2;
@@ -233,7 +235,8 @@ async function fetchOnce(
   stop: AbortSignal,
 ): Promise<Outcome> {
   const { git, clock, metrics, log } = deps;
-  const signal = withDeadline(FETCH_TIMEOUT_MS, stop);
+  const timeoutMs = known === null ? FIRST_FETCH_TIMEOUT_MS : FETCH_TIMEOUT_MS;
+  const signal = withDeadline(timeoutMs, stop);
   const began = clock.now();
   try {
     const repository = await repositoryOf(source, deps.credentials);
@@ -243,7 +246,7 @@ async function fetchOnce(
     return { kind: "fetched", head, at: clock.now() };
   } catch (thrown) {
     const error = signal.aborted
-      ? abortedBy(signal, `the fetch of ${source.definition.spec.git.url}`, { timeoutMs: FETCH_TIMEOUT_MS })
+      ? abortedBy(signal, `the fetch of ${source.definition.spec.git.url}`, { timeoutMs })
       : thrown;
     if (!stop.aborted) {
       metrics.count("fetch-failures");

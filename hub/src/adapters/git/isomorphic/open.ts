@@ -3,7 +3,7 @@ import { AppError } from "@muster/shared/errors.ts";
 import type { GitSource } from "../../../ports/git-source.ts";
 import type { Answer, CallName, Calls } from "./protocol.ts";
 
-const FETCH_TIMEOUT_MS = 300_000;
+const FETCH_TIMEOUT_MS = 15 * 60_000;
 const READ_TIMEOUT_MS = 60_000;
 
 /** Git without a git binary: isomorphic-git in a worker, started at the first call. */

@@ -18,7 +18,7 @@ export interface Mirror {
   close(): Promise<void>;
 }
 
-const FETCH_TIMEOUT_MS = 120_000;
+const FETCH_TIMEOUT_MS = 15 * 60_000;
 const LOCAL_TIMEOUT_MS = 30_000;
 const READER_IDLE_MS = 60_000;
 /** Each small fetch leaves loose objects; now and then they become one pack. */

@@ -22,6 +22,9 @@ export function gitEnvironment(credentials: { url: string; value: GitCredentials
     ["protocol.file.allow", "always"],
     ["protocol.version", "2"],
     ["safe.directory", "*"],
+    // A server that says nothing for so long is not slow, it is gone.
+    ["http.lowSpeedLimit", "1"],
+    ["http.lowSpeedTime", "60"],
     ["gc.auto", "0"],
     ["maintenance.auto", "false"],
     ["core.hooksPath", "/dev/null"],
