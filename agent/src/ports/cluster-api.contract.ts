@@ -293,7 +293,7 @@ export function clusterApiContract(makeSubject: () => Promise<ClusterApiSubject>
       expect(isAppError(error, "invalid")).toBe(true);
       expect(isImmutableFieldError(error)).toBe(true);
       expect(error.message).toContain("field spec.selector is immutable");
-      expect((error as { fix?: string }).fix).toContain("muster.dev/replace");
+      expect((error as { fix?: string }).fix).toContain("delete the object in the cluster");
     });
 
     test("a missing right names verb and resource", async () => {

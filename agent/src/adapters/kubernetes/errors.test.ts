@@ -95,7 +95,7 @@ test("an immutable field is recognised, and has a way out", () => {
   const causes = [{ message: 'Invalid value: ["10.96.1.2"]: may not change once set', field: "spec.clusterIPs[0]" }];
   const error = refusalOf(422, { reason: "Invalid", message: "…", details: { causes } }, "Service shop/shop");
   expect(isImmutableFieldError(error)).toBe(true);
-  expect(error.fix).toContain("muster.dev/replace");
+  expect(error.fix).toContain("delete the object in the cluster");
 });
 
 test("what is no Status becomes the message, cut short", () => {

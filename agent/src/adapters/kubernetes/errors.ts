@@ -101,7 +101,7 @@ function conflict(answer: ApiStatus, said: string, refuse: Refuse): ApiRefusal {
   if (owned.length === 0) return refuse("conflict", said);
   const fields = owned.map(({ field, message }) => fieldConflict(field ?? "", message ?? ""));
   return refuse("conflict", fields.join("; "), {
-    fix: 'Let Muster take the field with sync.conflicts "take", or leave it out of the manifest.',
+    fix: "Leave the field out of the manifest, or make its other manager give it up.",
   });
 }
 
@@ -115,7 +115,7 @@ function invalid(answer: ApiStatus, said: string, refuse: Refuse): ApiRefusal {
   if (immutable.length > 0) {
     const fields = [...new Set(immutable.map((cause) => cause.field ?? "?"))];
     return refuse("invalid", `${fields.map((field) => `field ${field} is immutable`).join("; ")} (${said})`, {
-      fix: 'Allow replacing it with the annotation muster.dev/replace: "true" on the object, or restore the old value.',
+      fix: "Restore the old value, or delete the object in the cluster: Muster makes it again as Git says.",
     });
   }
   return refuse("invalid", said);

@@ -26,7 +26,7 @@ export function validate(ref: ObjectRef, object: Fields, live: Fields | null): v
   const fields = live ? immutableFields(ref, object, live) : [];
   if (fields.length === 0) return;
   throw new AppError("invalid", `${subject}: ${fields.map((field) => `field ${field} is immutable`).join("; ")}`, {
-    fix: 'Allow replacing it with the annotation muster.dev/replace: "true" on the object, or restore the old value.',
+    fix: "Restore the old value, or delete the object in the cluster: Muster makes it again as Git says.",
   });
 }
 

@@ -39,7 +39,7 @@ export function applyObject(
       ({ manager, path }) => `field ${formatPath(path).slice(1)} is managed by "${manager}"`,
     );
     throw new AppError("conflict", `${formatObject(ref)}: ${fields.join("; ")}`, {
-      fix: 'Let Muster take the field with sync.conflicts "take", or leave it out of the manifest.',
+      fix: "Leave the field out of the manifest, or make its other manager give it up.",
     });
   }
   return store(desk, { kind, ref }, applied.object, live, opts.isDryRun);
