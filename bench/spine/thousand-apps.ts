@@ -7,7 +7,7 @@ import { appDefinition, configMap, sourceDefinition } from "@muster/e2e/fleet/ma
 import { gitHttpServer } from "@muster/e2e/forge/git-http-server.ts";
 import type { BenchContext } from "../define-bench.ts";
 import { residentMemory } from "../measure/resident-memory.ts";
-import { BUNDLED } from "./bundled.ts";
+import { BUNDLED, IMAGE_ENVIRONMENT } from "./bundled.ts";
 import type { MemoryAgents } from "./memory-agents.ts";
 
 const APPS = 1_000;
@@ -19,7 +19,7 @@ export async function measureThousandApps({ figure, note, signal }: BenchContext
   const folder = reaper.temporaryFolder("muster-bench");
   const forge = await gitHttpServer();
   let agents: ReturnType<typeof spawn> | undefined;
-  const hub = await startHub({ reaper, folder: folder.path, main: BUNDLED.hub });
+  const hub = await startHub({ reaper, folder: folder.path, main: BUNDLED.hub, env: IMAGE_ENVIRONMENT });
   try {
     const repository = await forge.createRepository("fleet");
     const copy = await repository.workingCopy();
