@@ -27,6 +27,8 @@ export interface SessionDeps {
   readonly signal: AbortSignal;
 }
 
+/** A session that lasted so long was one: the next failure is a new story. One that ended sooner was a refusal. */
+const lastingMs = 30_000;
 const clockSkewMsMax = 60_000;
 /** Failures in a row, about 15 s, after which the link may have moved to another endpoint. */
 const unreachableAttemptsMin = 5;
@@ -44,10 +46,11 @@ export async function keepSession(deps: SessionDeps): Promise<void> {
     const ending = AbortSignal.any([signal, stop.signal]);
     const isActing = acting.isActing;
     let session: HubSession | null = null;
+    let connectedAt: number | null = null;
     try {
       const hello = await deps.hello(signal);
       session = await link.connect(hello, { signal });
-      wait.reset();
+      connectedAt = clock.now();
       log.info({ hub: session.ack.hubId, hubVersion: session.ack.hubVersion, isActing }, "connected to the hub");
       const skewMs = session.ack.hubTime - clock.now();
       if (Math.abs(skewMs) > clockSkewMsMax) log.warn({ skewMs }, "the clocks of hub and agent differ");
@@ -70,18 +73,23 @@ export async function keepSession(deps: SessionDeps): Promise<void> {
     } catch (error) {
       const isUnreachable = session === null && wait.attempts >= unreachableAttemptsMin;
       if (isAppError(error, "unauthenticated") || isUnreachable) deps.onUnauthenticated();
-      if (!signal.aborted) log.warn({ err: error }, "no session with the hub; what runs here goes on");
+      if (!signal.aborted) log.warn(whyOf(error), "no session with the hub; what runs here goes on");
     } finally {
       stop.abort();
       slot.set(null);
       await session?.close().catch(() => {});
     }
     if (signal.aborted) return;
+    if (connectedAt !== null && clock.now() - connectedAt >= lastingMs) wait.reset();
     // Not a failure: the same hub is asked again at once, in another role.
     if (acting.isActing !== isActing) continue;
     await Promise.race([clock.sleep(wait.next(), signal).catch(() => {}), acting.changed()]);
   }
 }
+
+/** A stack helps with a bug; a refusal says all there is to say. */
+const whyOf = (error: unknown): Record<string, unknown> =>
+  isAppError(error) ? { reason: error.message, ...(error.fix ? { fix: error.fix } : {}) } : { err: error };
 
 /** Tells the hub when this process stops acting; ends the session when it begins to. */
 async function followSwitch(
