@@ -44,16 +44,22 @@ function headline({ paint }: Pick<Terminal, "paint">, { clusters, sources }: Sch
 /** Each problem once, although a Source's problem is one of all its Apps. */
 function problemLines({ paint, now }: Pick<Terminal, "paint" | "now">, status: Schemas["Status"]): string[] {
   const told = new Map<string, string[]>();
-  const tell = (who: string, text: string) => told.set(text, [...(told.get(text) ?? []), who]);
+  const notices = new Set<string>();
+  const tell = (who: string, problem: Schemas["Problem"]) => {
+    const text = problemText(problem);
+    if (problem.code === "HistoryRewritten") notices.add(text);
+    told.set(text, [...(told.get(text) ?? []), who]);
+  };
   for (const source of status.sources) {
-    for (const problem of source.problems) tell(`Source ${source.project}/${source.name}`, problemText(problem));
+    for (const problem of source.problems) tell(`Source ${source.project}/${source.name}`, problem);
   }
   for (const app of status.apps) {
-    for (const problem of app.problems) tell(`${app.project}/${app.name}`, problemText(problem));
+    for (const problem of app.problems) tell(`${app.project}/${app.name}`, problem);
   }
   const problems = [...told].map(([text, who]) => {
     const names = who.length > 3 ? `${who.slice(0, 3).join(", ")} and ${who.length - 3} more` : who.join(", ");
-    return `${paint("bad", "✗")} ${paint("strong", oneLine(names))}\n${indent(text)}`;
+    const sign = notices.has(text) ? paint("busy", "!") : paint("bad", "✗");
+    return `${sign} ${paint("strong", oneLine(names))}\n${indent(text)}`;
   });
   const skewed = status.clusters.filter((cluster) => Math.abs(cluster.clockSkewMs ?? 0) > 60_000);
   const clocks = skewed.map(
@@ -61,9 +67,13 @@ function problemLines({ paint, now }: Pick<Terminal, "paint" | "now">, status: S
       `${paint("busy", "!")} ${printable(cluster.name)}: its clock is ${Math.round((cluster.clockSkewMs ?? 0) / 1_000)} s off (seen ${relativeTime(cluster.lastSeen, now())})`,
   );
   const failing = status.apps.filter(({ summary, problems: own }) => summary.failed > 0 && own.length === 0);
-  const hints = failing.map(({ project, name, summary }) => {
+  const hints = failing.map(({ project, name, summary, firstCause }) => {
     const app = oneLine(`${project}/${name}`);
-    return `${paint("bad", "✗")} ${paint("strong", app)} fails on ${summary.failed} of ${summary.clusters} clusters: muster get app ${app}`;
+    const head = `${paint("bad", "✗")} ${paint("strong", app)} fails on ${summary.failed} of ${summary.clusters} clusters`;
+    if (firstCause === undefined) return `${head}: muster get app ${app}`;
+    const [first = ""] = firstCause.clusters;
+    const where = firstCause.count > 1 ? `${first} and ${firstCause.count - 1} more` : first;
+    return `${head}\n${indent(`${oneLine(where)}: ${oneLine(firstCause.message)}\nmuster why ${app}`)}`;
   });
   return [...problems, ...hints, ...clocks];
 }

@@ -2,19 +2,30 @@ import { assertNever } from "@muster/shared/errors.ts";
 import { formatApp } from "@muster/shared/model/ids.ts";
 import type { AppFacts, PlacementFacts } from "./app-facts.ts";
 import { targetRelease } from "./documents/intent.ts";
+import type { ReportDetail } from "./documents/observed.ts";
+import { firstCause, placed, tellCause } from "./first-cause.ts";
 import { placementState } from "./fleet.ts";
-import { summarizeApp, whatStays } from "./summarize-app.ts";
+import { isNotice, summarizeApp, whatStays } from "./summarize-app.ts";
 import type { WhyView } from "./views.ts";
 
-/** Why an App is as it is: on the whole, or in one cluster. Sentences for people, and a stable reason for scripts. */
-export function explain(facts: AppFacts, clusterName: string | null): WhyView {
+/** Whose report's details tell why in full: the cluster that is asked about, or the first that fails like most. */
+export function tellingPlacement(facts: AppFacts, clusterName: string | null): PlacementFacts | null {
+  if (clusterName === null) return firstCause(facts)?.placements[0] ?? null;
+  return facts.placements.find(({ cluster }) => cluster.name === clusterName) ?? null;
+}
+
+/**
+ * Why an App is as it is: on the whole, or in one cluster. Sentences for people, and a stable reason for scripts.
+ * `detail` is of `tellingPlacement`; without it the causes are told in short.
+ */
+export function explain(facts: AppFacts, clusterName: string | null, detail: ReportDetail | null = null): WhyView {
   const app = formatApp(facts.name);
-  if (clusterName === null) return { app, cluster: null, ...explainApp(facts) };
+  if (clusterName === null) return { app, cluster: null, ...explainApp(facts, detail) };
   const placement = facts.placements.find(({ cluster }) => cluster.name === clusterName);
   const told =
     placement === undefined
       ? said("NotSelected", `${app} is not placed on ${clusterName}.`, "Its selector (spec.clusters) does not match.")
-      : explainPlacement(facts, placement);
+      : explainPlacement(facts, placement, detail);
   return { app, cluster: clusterName, ...told };
 }
 
@@ -25,23 +36,25 @@ const said = (reason: WhyView["reason"], message: string, next: string | null = 
   next,
 });
 
-function explainApp(facts: AppFacts): Told {
+function explainApp(facts: AppFacts, detail: ReportDetail | null): Told {
   const app = formatApp(facts.name);
   const view = summarizeApp(facts);
   const { summary } = view;
   if (view.deleting)
     return said("Removing", `${app} was deleted; ${view.state}.`, "It is gone when all have confirmed.");
-  const sourceProblem = facts.isSourceThere ? facts.source?.problems[0] : view.problems[0];
+  const sourceProblem = facts.isSourceThere
+    ? facts.source?.problems.find((problem) => !isNotice(problem))
+    : view.problems[0];
   if (facts.renderProblems[0]) {
-    const { message, fix } = facts.renderProblems[0];
+    const { fix } = facts.renderProblems[0];
     return said(
       "RenderFailing",
-      `${message} ${whatStays(facts)}`,
+      andWhatStays(placed(facts.renderProblems[0]), facts),
       fix ?? "Fix the file and push; nothing else is needed.",
     );
   }
   if (sourceProblem)
-    return said("SourceFailing", `${sourceProblem.message} ${whatStays(facts)}`, sourceProblem.fix ?? null);
+    return said("SourceFailing", andWhatStays(sourceProblem.message, facts), sourceProblem.fix ?? null);
   const target = facts.intent === null ? null : targetRelease(facts.intent);
   if (target === null)
     return said("NoRelease", `${app} has no Release yet.`, "The first fetch of its Source makes one.");
@@ -61,18 +74,41 @@ function explainApp(facts: AppFacts): Told {
     );
   }
   if (summary.failed > 0)
-    return said("Failing", `${app} r${target} fails on ${summary.failed} of ${summary.clusters} clusters.`);
+    return explainFailing(
+      facts,
+      `${app} r${target} fails on ${summary.failed} of ${summary.clusters} clusters.`,
+      detail,
+    );
   const text = `${app} runs r${target} on ${summary.atTarget} of ${summary.clusters} clusters.`;
   return said(summary.atTarget < summary.clusters ? "Applying" : "Running", text);
 }
 
-function explainPlacement(facts: AppFacts, placement: PlacementFacts): Told {
+/** A problem may already say what stays in force. */
+const andWhatStays = (message: string, facts: AppFacts): string =>
+  message.includes(whatStays(facts)) ? message : `${message} ${whatStays(facts)}`;
+
+const NAMED_MAX = 3;
+
+/** `… On 2 of them (eu-1, eu-2): Service default/shop exists, and …` */
+function explainFailing(facts: AppFacts, sentence: string, detail: ReportDetail | null): Told {
+  const cause = firstCause(facts);
+  const told = cause === null ? null : tellCause(cause.message, detail);
+  if (cause === null || told === null || told.message === "") return said("Failing", sentence);
+  const names = cause.placements.map(({ cluster }) => cluster.name);
+  const more = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : "";
+  const named = `${names.slice(0, NAMED_MAX).join(", ")}${more}`;
+  const look = `muster why ${formatApp(facts.name)} --cluster ${names[0]}`;
+  return said("Failing", `${sentence} On ${named}: ${told.message}`, told.fix ?? look);
+}
+
+function explainPlacement(facts: AppFacts, placement: PlacementFacts, detail: ReportDetail | null): Told {
   const { cluster, entry, observed, isPlaced } = placement;
   const app = formatApp(facts.name);
   const state = placementState(entry, observed);
   const report = observed?.report ?? null;
   const target = facts.intent === null ? null : targetRelease(facts.intent);
   const offline = explainAbsence(facts, placement);
+  const cause = tellCause(report?.message ?? "", detail);
   switch (state) {
     case "Ahead": {
       const held = observed?.ahead;
@@ -99,11 +135,11 @@ function explainPlacement(facts: AppFacts, placement: PlacementFacts): Told {
         offline ?? said("NotYetReported", `${cluster.name} was assigned r${target} and has not reported on it yet.`)
       );
     case "Refused":
-      return said("Refused", `${cluster.name} refused its assignment: ${report?.message ?? ""}`);
+      return said("Refused", `${cluster.name} refused its assignment: ${cause.message}`, cause.fix);
     case "Failed":
-      return said("Failing", `${cluster.name}: ${report?.message ?? ""}`, "The agent keeps trying.");
+      return said("Failing", `${cluster.name}: ${cause.message}`, cause.fix ?? "The agent keeps trying.");
     case "Unhealthy":
-      return said("Failing", `${cluster.name} runs r${target} and is ${report?.health}: ${report?.message ?? ""}`);
+      return said("Failing", `${cluster.name} runs r${target} and is ${report?.health}: ${cause.message}`, cause.fix);
     case "Applying":
       return offline ?? said("Applying", `${cluster.name} is applying r${target}: ${report?.message || report?.phase}`);
     case "Healthy": {
@@ -134,5 +170,10 @@ function explainAbsence(facts: AppFacts, { cluster }: PlacementFacts): Told | nu
 }
 
 function whyNoRelease(facts: AppFacts): string | null {
-  return facts.renderProblems[0]?.message ?? facts.source?.problems[0]?.message ?? null;
+  const [problem] = facts.renderProblems;
+  return problem !== undefined ? placed(problem) : whySourceFails(facts);
+}
+
+function whySourceFails(facts: AppFacts): string | null {
+  return facts.source?.problems.find((problem) => !isNotice(problem))?.message ?? null;
 }

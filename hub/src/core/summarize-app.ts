@@ -1,7 +1,9 @@
 import { formatApp } from "@muster/shared/model/ids.ts";
+import type { Problem } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "./app-facts.ts";
 import { stageOf, targetRelease } from "./documents/intent.ts";
 import type { Release } from "./documents/release.ts";
+import { firstCause } from "./first-cause.ts";
 import { isAhead, isCurrent, placementState } from "./fleet.ts";
 import type { AppDetailView, AppView, PlacementView, ReleaseView } from "./views.ts";
 
@@ -94,8 +96,21 @@ export function summarizeApp(facts: AppFacts): AppView {
     summary,
     state: stateInWords(facts, summary, counted.length),
     problems: problemsOf(facts),
+    ...causeOf({ placements: counted }),
   };
 }
+
+const CAUSE_CLUSTERS_MAX = 5;
+
+function causeOf(counted: Pick<AppFacts, "placements">): Pick<AppView, "firstCause"> {
+  const cause = firstCause(counted);
+  if (cause === null || cause.message === "") return {};
+  const clusters = cause.placements.slice(0, CAUSE_CLUSTERS_MAX).map(({ cluster }) => cluster.name);
+  return { firstCause: { message: cause.message, clusters, count: cause.placements.length } };
+}
+
+/** Worth knowing of the Source, and nothing that keeps its Apps from following the head. */
+export const isNotice = ({ code }: Pick<Problem, "code">): boolean => code === "HistoryRewritten";
 
 export const detailApp = (facts: AppFacts): AppDetailView => ({
   ...summarizeApp(facts),
@@ -127,7 +142,7 @@ function problemsOf(facts: AppFacts): AppView["problems"] {
     const fix = `Apply a Source named ${source}, or change spec.source.name.`;
     return [{ code: "SourceNotFound", message, where: {}, fix }, ...facts.renderProblems];
   }
-  return [...facts.renderProblems, ...(facts.source?.problems ?? [])];
+  return [...facts.renderProblems, ...(facts.source?.problems ?? []).filter((problem) => !isNotice(problem))];
 }
 
 /** `storefront/shop stays at r41 on all 40 clusters.` */

@@ -113,6 +113,16 @@ export const appView = z.object({
   /** One line for people: what state the App is in. */
   state: z.string(),
   problems: z.array(problem),
+  /** What goes wrong on most of the clusters that fail, in short; `why` tells it in full. */
+  firstCause: z
+    .object({
+      message: z.string(),
+      /** The first of them by name. */
+      clusters: z.array(z.string()),
+      /** On how many clusters it is so. */
+      count: z.int(),
+    })
+    .optional(),
 });
 export type AppView = z.infer<typeof appView>;
 

@@ -1,9 +1,10 @@
 import { AppError, assertNever } from "@muster/shared/errors.ts";
 import { API_VERSION, type Definition } from "@muster/shared/model/definitions.ts";
-import { type AppName, formatApp } from "@muster/shared/model/ids.ts";
+import { type AppName, type AppUid, type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
+import type { AppFacts } from "../core/app-facts.ts";
 import { nameOf } from "../core/documents/definition.ts";
-import { detailKey, reportDetail, reportDetails } from "../core/documents/observed.ts";
-import { explain } from "../core/explain.ts";
+import { detailKey, type ReportDetail, reportDetail, reportDetails } from "../core/documents/observed.ts";
+import { explain, tellingPlacement } from "../core/explain.ts";
 import { detailApp, summarizeApp, viewPlacement, viewRelease } from "../core/summarize-app.ts";
 import type { ClusterView, TraceView } from "../core/views.ts";
 import type { HubQueries } from "../ports/hub-commands.ts";
@@ -31,6 +32,20 @@ export function createQueries(deps: {
   const sources = () =>
     [...state.sources()].map((source) => views.source(source)).sort((a, b) => (formatApp(a) < formatApp(b) ? -1 : 1));
   const apps = () => views.allFacts().map(summarizeApp);
+
+  async function detailOf(cluster: ClusterId, app: AppUid): Promise<ReportDetail | null> {
+    const stored = await documents.get({ collection: reportDetails.collection, key: detailKey(cluster, app) });
+    return stored === null ? null : reportDetail.parse(stored.value);
+  }
+
+  /** Only while it is of the report that is shown: the details of another generation would tell another story. */
+  async function tellingDetail(facts: AppFacts, cluster: string | null): Promise<ReportDetail | null> {
+    const placement = tellingPlacement(facts, cluster);
+    const uid = facts.stored?.uid ?? facts.intent?.app.uid;
+    if (placement === null || uid === undefined) return null;
+    const detail = await detailOf(placement.cluster.id, uid);
+    return detail?.generation === placement.observed?.report?.generation ? detail : null;
+  }
 
   return {
     async status() {
@@ -64,9 +79,7 @@ export function createQueries(deps: {
           fix: `See why: muster why ${formatApp(name)} --cluster ${clusterName}`,
         });
       }
-      const key = detailKey(placement.cluster.id, uid);
-      const stored = await documents.get({ collection: reportDetails.collection, key });
-      const detail = stored === null ? null : reportDetail.parse(stored.value);
+      const detail = await detailOf(placement.cluster.id, uid);
       const { objects = [], drift = [], problems = [] } = detail ?? {};
       return { ...viewPlacement(placement), objects, drift, problems };
     },
@@ -79,7 +92,8 @@ export function createQueries(deps: {
       if (cluster !== null && state.clusterByName(cluster) === null) {
         throw new AppError("not-found", `There is no cluster ${cluster}.`, { fix: "See: muster cluster list" });
       }
-      return explain(views.facts(name), cluster);
+      const facts = views.facts(name);
+      return explain(facts, cluster, await tellingDetail(facts, cluster));
     },
 
     async trace(name: AppName): Promise<readonly TraceView[]> {

@@ -7,7 +7,7 @@ import { nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/doc
 import type { Intent } from "../core/documents/intent.ts";
 import { isAhead, placementState } from "../core/fleet.ts";
 import { selects } from "../core/placement.ts";
-import { summarizeApp } from "../core/summarize-app.ts";
+import { isNotice, summarizeApp } from "../core/summarize-app.ts";
 import type { AppView, ClusterView, SourceView } from "../core/views.ts";
 import type { HubState } from "./hub-state.ts";
 import type { Rendering } from "./render-releases.ts";
@@ -130,7 +130,7 @@ export function createViews(deps: {
       const stored = state.sourceStatuses.get(`${project}/${name}`);
       // Of another address or branch: it says nothing of this one.
       const status = stored?.url === url && stored.branch === ref.branch ? stored : null;
-      const isFailing = status?.problems.some((problem) => problem.code !== "HistoryRewritten") ?? false;
+      const isFailing = status?.problems.some((problem) => !isNotice(problem)) ?? false;
       const { revision = null } = status ?? {};
       return {
         project,

@@ -460,6 +460,11 @@ export interface components {
     schemas: {
         App: {
             deleting: boolean;
+            firstCause?: {
+                clusters: string[];
+                count: number;
+                message: string;
+            };
             name: string;
             path: string;
             pin: components["schemas"]["Pin"] | null;
@@ -481,6 +486,11 @@ export interface components {
         };
         AppDetail: {
             deleting: boolean;
+            firstCause?: {
+                clusters: string[];
+                count: number;
+                message: string;
+            };
             name: string;
             path: string;
             pin: components["schemas"]["Pin"] | null;
