@@ -91,6 +91,41 @@ test.each(cases)("HTTP %i %j is %s", (status, answer, code, message) => {
   else expect(error.message).toMatch(message);
 });
 
+const typed = "failed to create typed patch object (default/bad; v1, Kind=X): ";
+
+test.each([
+  [
+    "Deployment default/bad",
+    `${typed}.spec.replicas: expected numeric (int or float), got &value.valueUnstructured{Value:"two"}`,
+    "Deployment default/bad: .spec.replicas: expected numeric (int or float), got something else (value hidden)",
+  ],
+  [
+    "Deployment default/bad",
+    `${typed}.spec.replicas: expected numeric (int or float), got string`,
+    "Deployment default/bad: .spec.replicas: expected numeric (int or float), got string",
+  ],
+  [
+    "Deployment default/bad",
+    `${typed}errors:\n  .spec.a: field not declared in schema\n  .spec.b: expected list, got &value.valueUnstructured{Value:map[string]interface {}{"x":"hunter2"}}`,
+    "Deployment default/bad: .spec.a: field not declared in schema; .spec.b: expected list, got something else (value hidden)",
+  ],
+  [
+    "Secret default/key",
+    `${typed}.data.password: expected string, got &value.valueUnstructured{Value:map[string]interface {}{"a":"hunter2"}}`,
+    "Secret default/key: .data.password: expected string, got something else (value hidden)",
+  ],
+])("of a manifest that does not fit, %s keeps field and type, and no value", (subject, message, told) => {
+  expect(refusalOf(500, { message }, subject).message).toBe(told);
+});
+
+test("a Secret's values are told by no refusal", () => {
+  const message = 'Secret "key" is invalid: data[a]: Invalid value: "hunter\\"2": must be short';
+  const error = refusalOf(422, { reason: "Invalid", message }, "Secret default/key");
+  expect(error.message).toBe(
+    'Secret default/key: Secret "key" is invalid: data[a]: Invalid value: (hidden): must be short',
+  );
+});
+
 test("an immutable field is recognised, and has a way out", () => {
   const causes = [{ message: 'Invalid value: ["10.96.1.2"]: may not change once set', field: "spec.clusterIPs[0]" }];
   const error = refusalOf(422, { reason: "Invalid", message: "…", details: { causes } }, "Service shop/shop");

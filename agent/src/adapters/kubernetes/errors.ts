@@ -49,7 +49,7 @@ export function parseStatus(status: number, body: string): ApiStatus {
 export function refusalOf(httpStatus: number, answer: ApiStatus, subject: string): ApiRefusal {
   const status = answer.code && answer.code >= 400 ? answer.code : httpStatus;
   const { reason } = answer;
-  const said = (answer.message ?? "").trim() || `HTTP ${status}`;
+  const said = withoutValues((answer.message ?? "").trim(), subject) || `HTTP ${status}`;
   const refusal = (code: ErrorCode, message: string, opts: { retryable?: boolean; fix?: string } = {}) =>
     new ApiRefusal(code, `${subject}: ${message}`, { status, ...(reason ? { reason } : {}), ...opts });
 
@@ -79,6 +79,28 @@ export function refusalOf(httpStatus: number, answer: ApiStatus, subject: string
       return status >= 500 ? serverFailure(said, refusal) : refusal("invalid", said);
   }
 }
+
+/**
+ * `.spec.replicas: expected numeric (int or float), got &value.valueUnstructured{Value:"two"}` prints what was written,
+ * and a Secret's manifest has nothing but secrets in it: field and expected type stay, the value does not.
+ */
+function withoutValues(said: string, subject: string): string {
+  const typed = said.replace(
+    /, got &value\.\w+\{[\s\S]*?(?:\}+(?=\s*(?:$|\n))|$)/g,
+    ", got something else (value hidden)",
+  );
+  if (!subject.startsWith("Secret ")) return typed;
+  return typed.replace(
+    /(Invalid value|Unsupported value|Duplicate value): (?:"(?:[^"\\]|\\.)*"|[^:]*)/g,
+    "$1: (hidden)",
+  );
+}
+
+/** `failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): .spec…`: the subject said that already. */
+const withoutPreamble = (said: string): string =>
+  said
+    .replace(/^failed to create typed (?:patch|live) object \([^)]*\):\s*(?:errors:\s*)?(?=\S)/, "")
+    .replace(/\n\s*/g, "; ");
 
 type Refuse = (code: ErrorCode, message: string, opts?: { retryable?: boolean; fix?: string }) => ApiRefusal;
 
@@ -134,7 +156,7 @@ function serverFailure(said: string, refuse: Refuse): ApiRefusal {
       said,
     )
   ) {
-    return refuse("invalid", said);
+    return refuse("invalid", withoutPreamble(said));
   }
   // The API server is there; what admits this one object is not.
   if (/failed calling webhook/.test(said)) {
