@@ -71,6 +71,17 @@ storefront/shop      r42  4f2c9e1 Raise the timeout       37/40       36       0
   Fix the file and push; nothing else is needed.`);
   });
 
+  it("says why an App fails, in short", async () => {
+    const firstCause = { message: "Service default/shop exists", clusters: ["eu-1", "eu-2"], count: 3 };
+    const summary = { ...anApp().summary, failed: 3 };
+    const status = aStatus({ apps: [anApp({ summary, firstCause })] });
+    const { out } = await muster(["status"], { "GET /v1/status": status });
+    expect(out).toContain(`✗ storefront/shop fails on 3 of 40 clusters
+  eu-1 and 2 more: Service default/shop exists
+  muster why storefront/shop
+`);
+  });
+
   it("lets nothing from Git reach the terminal as it is", async () => {
     const app = anApp({ release: aRelease({ subject: "evil \u001b]0;pwned\u0007\u001b[2J\nsecond line" }) });
     for (const words of [["status"], ["status", "-o", "yaml"], ["get", "apps"]]) {

@@ -58,6 +58,7 @@ async function apply(
   }
   const result = options.dryRun ? plan : await sendDefinitions(hub, definitions, false);
   const lines = result.results.map((one) => `${resultLine(one, result.dryRun ? "would be" : "")}\n`).join("");
+  for (const warning of result.warnings ?? []) context.terminal.warn(`warning: ${printable(warning)}\n`);
   const note = result.dryRun ? "Nothing was changed. Run again without --dry-run to do it.\n" : "";
   context.terminal.write(forPrograms(options.output, result) ?? lines + note);
 }

@@ -25,6 +25,15 @@ export const clusterView = z.object({
 });
 export type ClusterView = z.infer<typeof clusterView>;
 
+/** The cluster as it is after its labels changed; after a dry run as it was. */
+export const labelResult = clusterView.extend({
+  /** `PROJECT/NAME` of the Apps that go to the cluster, or leave it, by this. */
+  gains: z.array(z.string()),
+  loses: z.array(z.string()),
+  dryRun: z.boolean(),
+});
+export type LabelResult = z.infer<typeof labelResult>;
+
 export const registration = z.object({
   cluster: clusterView,
   /** Shown once. */
@@ -201,6 +210,8 @@ export const applyResult = z.object({
     }),
   ),
   dryRun: z.boolean(),
+  /** What was accepted and will do nothing as it stands, in sentences for people. */
+  warnings: z.array(z.string()).optional(),
 });
 export type ApplyResult = z.infer<typeof applyResult>;
 

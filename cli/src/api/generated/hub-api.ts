@@ -526,6 +526,7 @@ export interface components {
                 /** @enum {string} */
                 outcome: "created" | "changed" | "unchanged";
             }[];
+            warnings?: string[];
         };
         Cluster: {
             agentVersion: string | null;

@@ -8,13 +8,14 @@ import type {
 } from "@muster/shared/model/definitions.ts";
 import { type AppName, type AppUid, formatApp } from "@muster/shared/model/ids.ts";
 import { parseDefinition } from "@muster/shared/model/parse-definition.ts";
-import { withAudit } from "../../core/cluster-record.ts";
+import { nearestName } from "@muster/shared/nearest-name.ts";
 import type { AuditEntry } from "../../core/documents/audit-entry.ts";
 import { appKey, type StoredDefinition, sourceKey } from "../../core/documents/definition.ts";
 import { place } from "../../core/placement.ts";
 import type { ApplyResult } from "../../core/views.ts";
 import type { Actor } from "../../ports/hub-commands.ts";
 import type { HubState } from "../hub-state.ts";
+import { relabelCluster } from "./relabel-cluster.ts";
 
 /** Definitions written at once. */
 const WRITES_MAX = 32;
@@ -40,7 +41,58 @@ export async function applyDefinitions(
     const group = parsed.slice(from, from + WRITES_MAX);
     results.push(...(await Promise.all(group.map((definition) => applyOne(deps, actor, definition, opts.dryRun)))));
   }
-  return { results, dryRun: opts.dryRun };
+  const warnings = warningsOf(deps.state, parsed);
+  return { results, dryRun: opts.dryRun, ...(warnings.length === 0 ? {} : { warnings }) };
+}
+
+const WARNINGS_MAX = 50;
+
+/** An App may be applied before its Source or its clusters, so neither is refused; but it would wait in silence. */
+function warningsOf(state: HubState, definitions: readonly Definition[]): string[] {
+  const sources = new Set([...state.sources()].map((stored) => formatApp(stored.definition.metadata)));
+  for (const definition of definitions) {
+    if (definition.kind === "Source") sources.add(formatApp(definition.metadata));
+  }
+  const active = clustersAfter(state, definitions);
+  const warnings = definitions.flatMap((definition) => {
+    if (definition.kind !== "App") return [];
+    const { metadata, spec } = definition;
+    const app = formatApp(metadata);
+    const wanted = formatApp({ project: metadata.project, name: spec.source.name });
+    return [
+      ...(sources.has(wanted) ? [] : [unknownSource(app, metadata.project, spec.source.name, sources)]),
+      ...(place(spec.clusters, active).length > 0
+        ? []
+        : [
+            `App ${app} goes to 0 clusters: its selector (spec.clusters) matches none of the ${active.length} there are.`,
+          ]),
+    ];
+  });
+  return warnings.slice(0, WARNINGS_MAX);
+}
+
+function unknownSource(app: string, project: string, source: string, sources: ReadonlySet<string>): string {
+  const own = [...sources]
+    .filter((name) => name.startsWith(`${project}/`))
+    .map((name) => name.slice(project.length + 1));
+  const nearest = nearestName(source, own);
+  const hint = nearest === null ? "" : ` Did you mean ${nearest}?`;
+  return `App ${app} names the Source "${source}", which is not in project ${project}; it waits until there is one.${hint}`;
+}
+
+/** With the labels that these definitions give them: a dry run and the run itself must warn alike. */
+function clustersAfter(
+  state: HubState,
+  definitions: readonly Definition[],
+): { name: string; labels: Readonly<Record<string, string>> }[] {
+  const given = new Map(
+    definitions.flatMap(({ kind, metadata }) =>
+      kind === "Cluster" ? [[metadata.name, metadata.labels ?? {}] as const] : [],
+    ),
+  );
+  return [...state.clusters.values()]
+    .filter((record) => record.revoked === null)
+    .map(({ name, labels }) => ({ name, labels: given.get(name) ?? labels }));
 }
 
 function parseAll(values: readonly unknown[]): readonly Definition[] {
@@ -174,45 +226,17 @@ const sorted = (value: unknown): string =>
   );
 
 /** A Cluster's definition holds its labels: those it names are the cluster's labels from now on. */
-async function applyCluster(
-  { state, clock }: Deps,
-  actor: Actor,
-  definition: ClusterDefinition,
-  dryRun: boolean,
-): Promise<Result> {
+async function applyCluster(deps: Deps, actor: Actor, definition: ClusterDefinition, dryRun: boolean): Promise<Result> {
   const { name } = definition.metadata;
   const labels = definition.metadata.labels ?? {};
-  const record = state.clusterByName(name);
-  const apps = [...state.apps()];
-  const wants = (with_: typeof labels): Set<string> =>
-    new Set(
-      apps
-        .filter((app) => place(app.definition.spec.clusters, [{ name, labels: with_ }]).length > 0)
-        .map((app) => formatApp(app.definition.metadata)),
-    );
-  const [had, has] = [wants(record?.labels ?? {}), wants(labels)];
-  const isSame = record !== null && isEqual(record.labels, labels);
-  if (!dryRun && record !== null && !isSame) {
-    await state.clusters.write(record.id, (current) =>
-      current === null || isEqual(current.labels, labels)
-        ? null
-        : withAudit(
-            { ...current, labels },
-            {
-              at: clock.now(),
-              actor,
-              action: "ClusterLabelled",
-              detail: `labels of ${name} are ${JSON.stringify(labels)}`.slice(0, 2_000),
-            },
-          ),
-    );
-  }
-  const differs = [...had].some((app) => !has.has(app)) || [...has].some((app) => !had.has(app));
+  const record = deps.state.clusterByName(name);
+  if (record === null) return { kind: "Cluster", name, outcome: "unchanged", gains: [], loses: [] };
+  const { isSame, gains, loses } = await relabelCluster(deps, actor, record, () => labels, { dryRun });
   return {
     kind: "Cluster",
     name,
     outcome: isSame ? "unchanged" : "changed",
-    gains: differs && has.size > had.size ? [name] : [],
-    loses: differs && has.size < had.size ? [name] : [],
+    gains: gains.length > 0 ? [name] : [],
+    loses: loses.length > 0 ? [name] : [],
   };
 }
