@@ -110,6 +110,75 @@ storefront/shop      r42  4f2c9e1 Raise the timeout       37/40       36       0
   });
 });
 
+describe("get app", () => {
+  const deployment = { apiVersion: "apps/v1", kind: "Deployment", namespace: "default", name: "shop" };
+  const placement = {
+    cluster: "eu-1",
+    clusterState: "Connected" as const,
+    assigned: null,
+    removing: false,
+    isAhead: false,
+    observed: {
+      generation: 5,
+      digest: null,
+      phase: "Applied" as const,
+      sync: "Synced" as const,
+      health: "Healthy" as const,
+      message: "",
+      objects: 1,
+      drift: 0,
+      at: "2026-03-03T13:04:56.000Z",
+    },
+  };
+  const healedAt = Date.parse("2026-03-03T13:04:00.000Z");
+  const detail = {
+    ...placement,
+    objects: [{ ref: deployment, sync: "Synced", health: "Healthy", message: "" }],
+    drift: [
+      {
+        object: deployment,
+        field: "spec.replicas",
+        expected: "3",
+        found: "5",
+        manager: "kubectl-edit",
+        at: healedAt,
+        healedAt,
+      },
+    ],
+    problems: [],
+  };
+  const answers = {
+    "GET /v1/projects/storefront/apps/shop": { ...anApp(), placements: [placement] },
+    "GET /v1/projects/storefront/apps/shop/placements/eu-1": detail,
+  };
+  const healed = "eu-1: Deployment default/shop spec.replicas: 3 → 5 by kubectl-edit, healed 60 s ago";
+
+  it("shows drift that was healed", async () => {
+    const { out, exitCode } = await muster(["get", "app", "storefront/shop"], answers);
+    expect(exitCode).toBe(0);
+    expect(out).toContain(healed);
+  });
+
+  it("shows the objects and the drift in one cluster", async () => {
+    const { out } = await muster(["get", "app", "storefront/shop", "--cluster", "eu-1"], answers);
+    expect(out).toMatch(/Deployment default\/shop +Synced +Healthy/);
+    expect(out).toContain(healed);
+  });
+
+  it("goes on without the details of a cluster that cannot be told", async () => {
+    const { "GET /v1/projects/storefront/apps/shop": app } = answers;
+    const { out, exitCode } = await muster(["get", "app", "storefront/shop"], {
+      "GET /v1/projects/storefront/apps/shop": app,
+    });
+    expect(exitCode).toBe(0);
+    expect(out).not.toContain("drift (");
+  });
+
+  it("wants an App for --cluster", async () => {
+    expect((await muster(["get", "apps", "--cluster", "eu-1"], {})).exitCode).toBe(2);
+  });
+});
+
 describe("cluster", () => {
   const registration = {
     cluster: aCluster({ state: "Registered" }),

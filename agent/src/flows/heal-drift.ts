@@ -46,14 +46,14 @@ export function recordLeft(entry: AppEntry, plan: ApplyPlan, present: PresentDri
   entry.drift = [...open, ...entry.drift.filter((record) => record.healedAt !== null)].slice(0, recordsMax);
 }
 
-/** Notes what was healed, and slows down where it was healed often. */
+/** Notes what was healed, slows down where it was healed often, and returns what it noted now. */
 export function recordHealed(
   entry: AppEntry,
   plan: ApplyPlan,
   present: PresentDrift,
   now: number,
   next: (before: ObjectState["heals"]) => ObjectState["heals"],
-): void {
+): readonly DriftRecord[] {
   const healed: DriftRecord[] = [];
   for (const step of plan.groups.flat()) {
     if (step.kind !== "apply" || (step.cause !== "drift" && step.cause !== "missing")) continue;
@@ -66,6 +66,7 @@ export function recordHealed(
     }
   }
   if (healed.length > 0) entry.drift = [...healed, ...entry.drift].slice(0, recordsMax);
+  return healed;
 }
 
 /** The first heals are free; then each waits about twice as long as the one before, up to five minutes. */

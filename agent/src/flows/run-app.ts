@@ -3,7 +3,7 @@ import { isAppError } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import type { Assignment } from "@muster/shared/model/assignment.ts";
 import type { Digest } from "@muster/shared/model/ids.ts";
-import { objectKey } from "@muster/shared/model/object-ref.ts";
+import { formatObject, objectKey } from "@muster/shared/model/object-ref.ts";
 import { sameInventory, settleInventory, unionInventory } from "../core/inventory.ts";
 import { type ApplyPlan, planApply } from "../core/plan-apply.ts";
 import type { ClusterApi, ResourceKind } from "../ports/cluster-api.ts";
@@ -120,7 +120,13 @@ async function carryOut(
   if (plan.createNamespace !== null) await createNamespace(deps.cluster, plan.createNamespace);
   if (entry.assignment !== assignment) return null;
   const outcome = await applyGroups(deps, entry, plan, byKey, { lost, superseded });
-  recordHealed(entry, plan, present, deps.clock.now(), (before) => nextHeal(before, deps.clock.now(), deps.random));
+  const healed = recordHealed(entry, plan, present, deps.clock.now(), (before) =>
+    nextHeal(before, deps.clock.now(), deps.random),
+  );
+  // Without the values, which are told by the report: a log is kept longer and read by more.
+  for (const { object, field, manager } of healed) {
+    deps.log.info({ object: formatObject(object), field, manager }, "drift healed");
+  }
   // What the bundle itself defined is known by now, and is to be watched like everything else; what left it, too.
   const watched = [...byKey.values(), ...plan.prune.flat()].map(({ ref }) => ref);
   deps.noteKinds(await newKinds(deps.cluster, watched, kinds));

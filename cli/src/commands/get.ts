@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { answered, type HubClient, type Schemas } from "../api/client.ts";
 import { EXIT, Failure } from "../failure.ts";
+import { driftText, placementText } from "../output/placement-text.ts";
 import { problemText } from "../output/problem-text.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { appColumns, clusterColumns, placementColumns, releaseColumns, sourceColumns } from "../output/views.ts";
@@ -13,6 +14,7 @@ interface GetOptions {
   readonly output: OutputFormat;
   readonly project?: string;
   readonly watch?: true;
+  readonly cluster?: string;
 }
 
 const NOUNS = { source: "sources", app: "apps", cluster: "clusters", release: "releases" } as const;
@@ -23,11 +25,16 @@ export function addGetCommand(program: Command, context: CommandContext): void {
     .command("get <noun> [name]")
     .description("show sources, apps, clusters, or the releases of an app; one of them in detail when it is named")
     .option("-p, --project <project>", "only this project; names without one are meant in it")
+    .option("-c, --cluster <name>", "of an App: its objects, drift and problems in this cluster")
     .option("-w, --watch", "show it anew at every change")
     .addOption(outputOption())
     .addOption(new Option("--defaults", "show fields that were left out, too (always so for now)").hideHelp())
     .action(async (word: string, name: string | undefined, options: GetOptions, command: Command) => {
       const noun = nounOf(word);
+      if (options.cluster !== undefined && (noun !== "apps" || name === undefined)) {
+        const fix = "muster get app NAME --cluster CLUSTER";
+        throw new Failure(EXIT.usage, "--cluster looks into one App in one cluster.", { fix });
+      }
       await context.withHub(command.optsWithGlobals(), (hub) =>
         watchHub(context, hub, { isWatching: options.watch === true }, () =>
           name === undefined
@@ -106,13 +113,39 @@ async function detailText(
     const { items } = await answered(api.GET("/v1/projects/{project}/apps/{name}/releases", { params }));
     return forPrograms(options.output, items) ?? tableOf(terminal, options.output, releaseColumns(now), items);
   }
+  if (options.cluster !== undefined) {
+    const detail = await placementOf(hub, scoped, options.cluster);
+    return forPrograms(options.output, detail) ?? placementText(terminal, detail, options.output);
+  }
   const item = await answered(api.GET("/v1/projects/{project}/apps/{name}", { params }));
   if (isForPrograms) return forPrograms(options.output, await withDefinition(hub, "App", scoped, item)) ?? "";
   const placements =
     item.placements.length === 0
       ? "It is placed on no cluster.\n"
       : tableOf(terminal, options.output, placementColumns(now), item.placements);
-  return `${tableOf(terminal, options.output, appColumns(now), [item])}\n${placements}${problemsBelow(terminal, item.problems)}`;
+  const drift = driftText(terminal, await placementDetails(hub, scoped, item.placements));
+  const below = `${problemsBelow(terminal, item.problems)}${drift === "" ? "" : `\n${drift}`}`;
+  return `${tableOf(terminal, options.output, appColumns(now), [item])}\n${placements}${below}`;
+}
+
+const placementOf = ({ api }: HubClient, scoped: { project: string; name: string }, cluster: string) =>
+  answered(
+    api.GET("/v1/projects/{project}/apps/{name}/placements/{cluster}", { params: { path: { ...scoped, cluster } } }),
+  );
+
+/** Asked of so many clusters at most: drift is told beside the fleet, and not worth a thousand calls. */
+const DETAILS_MAX = 10;
+
+/** Of those that report drift first. One that is gone by now, or cannot be told, is left out. */
+async function placementDetails(
+  hub: HubClient,
+  scoped: { project: string; name: string },
+  placements: readonly Schemas["Placement"][],
+): Promise<Schemas["PlacementDetail"][]> {
+  const reported = placements.filter(({ observed }) => observed !== null);
+  const asked = reported.toSorted((a, b) => (b.observed?.drift ?? 0) - (a.observed?.drift ?? 0)).slice(0, DETAILS_MAX);
+  const answers = await Promise.allSettled(asked.map(({ cluster }) => placementOf(hub, scoped, cluster)));
+  return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
 }
 
 const problemsBelow = ({ paint }: Terminal, problems: readonly Schemas["Problem"][]): string =>
