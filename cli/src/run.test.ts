@@ -191,19 +191,59 @@ describe("cluster", () => {
   it("registers with labels and says how to install the agent", async () => {
     const { out, calls } = await muster(
       ["cluster", "register", "prod-eu-1", "--label", "tier=prod", "--label", "region=eu"],
-      { "POST /v1/clusters": { status: 201, body: registration } },
+      { "GET /v1/clusters": { items: [] }, "POST /v1/clusters": { status: 201, body: registration } },
     );
-    expect(calls).toMatchObject([{ body: { name: "prod-eu-1", labels: { tier: "prod", region: "eu" } } }]);
+    expect(calls.slice(1)).toMatchObject([{ body: { name: "prod-eu-1", labels: { tier: "prod", region: "eu" } } }]);
     expect(out).toMatch(/^Registered prod-eu-1\. Start its agent within 1 h \(the token works once\):\n/);
     expect(out).toContain("--hub https://hub.example.com --ca-hash sha256:9b1c");
     expect(out).toContain("--join-token mj1_example");
   });
 
-  it("sets labels and takes them away", async () => {
-    const { calls } = await muster(["cluster", "label", "prod-eu-1", "canary=true", "tier-"], {
-      "PATCH /v1/clusters/prod-eu-1": aCluster(),
+  const labelled = (loses: string[]) => (body: unknown) => ({
+    status: 200,
+    body: { ...aCluster(), gains: [], loses, dryRun: (body as { dryRun: boolean }).dryRun },
+  });
+
+  it("sets labels and takes them away, without a question when no App leaves", async () => {
+    const { calls, exitCode } = await muster(["cluster", "label", "prod-eu-1", "canary=true", "tier-"], {
+      "PATCH /v1/clusters/prod-eu-1": labelled([]),
     });
-    expect(calls[0]?.body).toEqual({ labels: { set: { canary: "true" }, remove: ["tier"] } });
+    const labels = { set: { canary: "true" }, remove: ["tier"] };
+    expect([exitCode, calls.map(({ body }) => body)]).toEqual([
+      0,
+      [
+        { labels, dryRun: true },
+        { labels, dryRun: false },
+      ],
+    ]);
+  });
+
+  it.each([
+    ["a yes", [], { answer: true }, 0, [true, false]],
+    ["a no", [], { answer: false }, 1, [true]],
+    ["nobody to ask", [], {}, 2, [true]],
+    ["--yes", ["--yes"], {}, 0, [false]],
+    ["--dry-run", ["--dry-run"], {}, 0, [true]],
+  ])("labels that make an App leave: %s", async (_, flags, options, exitCode, dryRuns) => {
+    const answers = { "PATCH /v1/clusters/prod-eu-1": labelled(["storefront/shop"]) };
+    const result = await muster(["cluster", "label", "prod-eu-1", "tier=test", ...flags], answers, options);
+    expect([result.exitCode, result.calls.map(({ body }) => (body as { dryRun: boolean }).dryRun)]).toEqual([
+      exitCode,
+      dryRuns,
+    ]);
+    expect(result.out + result.err).toContain("1 App (storefront/shop) leaves prod-eu-1");
+  });
+
+  it("asks as well when a new registration changes the labels of a cluster that is there", async () => {
+    const answers = {
+      "GET /v1/clusters": { items: [aCluster()] },
+      "PATCH /v1/clusters/prod-eu-1": labelled(["storefront/shop"]),
+      "POST /v1/clusters": { status: 201, body: registration },
+    };
+    const words = ["cluster", "register", "prod-eu-1", "--label", "tier=test"];
+    const refused = await muster(words, answers);
+    expect([refused.exitCode, refused.calls.map(({ method }) => method)]).toEqual([2, ["GET", "PATCH"]]);
+    expect((await muster([...words, "--yes"], answers)).exitCode).toBe(0);
   });
 
   it.each([

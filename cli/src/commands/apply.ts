@@ -4,9 +4,10 @@ import { Refusal } from "../api/problem-failure.ts";
 import { collectDefinitions } from "../definitions/collect-definitions.ts";
 import { locateField, type WrittenDefinition } from "../definitions/definition-file.ts";
 import { EXIT, Failure } from "../failure.ts";
+import { counted, countedNames } from "../output/counted.ts";
 import { oneLine, printable } from "../output/printable.ts";
 import { forPrograms, type OutputFormat, outputOption } from "../output/write-output.ts";
-import { askOrRefuse } from "./cluster.ts";
+import { askOrRefuse } from "./ask-or-refuse.ts";
 import type { CommandContext } from "./command-context.ts";
 
 interface ApplyOptions {
@@ -78,24 +79,14 @@ async function sendDefinitions(
   }
 }
 
-const SHOWN_MAX = 5;
-
 /** `App storefront/shop changed: 2 clusters more (prod-eu-1, prod-eu-2)` */
 function resultLine(result: Schemas["ApplyResult"]["results"][number], verb: string): string {
   const parts = [
-    result.gains.length > 0 ? `goes to ${clusterList(result.gains)}` : null,
-    result.loses.length > 0 ? `leaves ${clusterList(result.loses)}` : null,
+    result.gains.length > 0 ? `goes to ${countedNames(result.gains, "cluster")}` : null,
+    result.loses.length > 0 ? `leaves ${countedNames(result.loses, "cluster")}` : null,
   ].filter((part) => part !== null);
   const outcome =
     result.outcome === "unchanged" ? "is unchanged" : verb === "" ? result.outcome : `${verb} ${result.outcome}`;
   const said = `${oneLine(result.kind)} ${oneLine(result.name)} ${outcome}`;
   return parts.length === 0 ? said : `${said}: ${parts.join("; ")}`;
 }
-
-function clusterList(names: readonly string[]): string {
-  const shown = names.slice(0, SHOWN_MAX).map(oneLine).join(", ");
-  const more = names.length > SHOWN_MAX ? ", …" : "";
-  return `${counted(names.length, "cluster")} (${shown}${more})`;
-}
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

@@ -1,11 +1,18 @@
 import type { Command } from "commander";
-import { answered, type Schemas } from "../api/client.ts";
-import { EXIT, Failure } from "../failure.ts";
+import { answered, type HubClient, type Schemas } from "../api/client.ts";
 import { oneLine } from "../output/printable.ts";
 import { clusterColumns } from "../output/views.ts";
 import { forPrograms, type OutputFormat, outputOption, tableOf } from "../output/write-output.ts";
+import { askOrRefuse } from "./ask-or-refuse.ts";
 import type { CommandContext } from "./command-context.ts";
+import { askBeforeLabels, movesText, sendLabels } from "./label-cluster.ts";
 import { labelChange } from "./scoped-name.ts";
+
+interface RegisterOptions {
+  readonly label: string[];
+  readonly yes?: true;
+  readonly output: OutputFormat;
+}
 
 const collect = (word: string, words: string[]): string[] => [...words, word];
 
@@ -18,10 +25,14 @@ export function addClusterCommands(program: Command, context: CommandContext): v
     .description("register a cluster, or make a new join token for one")
     .option("-l, --label <key=value>", "label of the cluster; may be given more than once", collect, [])
     .addOption(outputOption())
-    .action(async (name: string, options: { label: string[]; output: OutputFormat }, command: Command) => {
+    .option("-y, --yes", "do not ask when an App leaves a registered cluster by its new labels")
+    .action(async (name: string, options: RegisterOptions, command: Command) => {
       const { set } = labelChange(options.label, { allowRemoval: false });
-      await context.withHub(command.optsWithGlobals(), async ({ api }) => {
-        const registration = await answered(api.POST("/v1/clusters", { body: { name, labels: set } }));
+      await context.withHub(command.optsWithGlobals(), async (hub) => {
+        if (options.label.length > 0 && (await isRegistered(hub, name))) {
+          await askBeforeLabels(context, hub, name, { set, remove: [] }, options);
+        }
+        const registration = await answered(hub.api.POST("/v1/clusters", { body: { name, labels: set } }));
         terminal.write(forPrograms(options.output, registration) ?? registrationText(registration, terminal.now()));
       });
     });
@@ -51,12 +62,21 @@ export function addClusterCommands(program: Command, context: CommandContext): v
   cluster
     .command("label <name> <labels...>")
     .description("set labels (KEY=VALUE) and take them away (KEY-)")
-    .action(async (name: string, words: string[], _options: object, command: Command) => {
+    .option("--dry-run", "say which Apps would move, and change nothing")
+    .option("-y, --yes", "do not ask when an App leaves the cluster by it")
+    .action(async (name: string, words: string[], options: { dryRun?: true; yes?: true }, command: Command) => {
       const labels = labelChange(words, { allowRemoval: true });
-      await context.withHub(command.optsWithGlobals(), async ({ api }) => {
-        const params = { path: { name } };
-        const item = await answered(api.PATCH("/v1/clusters/{name}", { params, body: { labels } }));
-        terminal.write(clusterTable(context, undefined, [item]));
+      await context.withHub(command.optsWithGlobals(), async (hub) => {
+        if (options.dryRun !== true) await askBeforeLabels(context, hub, name, labels, options);
+        const result = await sendLabels(hub, name, labels, options.dryRun === true);
+        const moves = movesText(result);
+        if (result.dryRun) {
+          const would = moves === "" ? "No App would move by these labels" : `By these labels ${moves}`;
+          terminal.write(`${would}.\nNothing was changed. Run again without --dry-run to do it.\n`);
+          return;
+        }
+        terminal.write(clusterTable(context, undefined, [result]));
+        if (moves !== "") terminal.write(`\n${moves}.\n`);
       });
     });
 
@@ -77,6 +97,11 @@ export function addClusterCommands(program: Command, context: CommandContext): v
     });
 }
 
+async function isRegistered({ api }: HubClient, name: string): Promise<boolean> {
+  const { items } = await answered(api.GET("/v1/clusters"));
+  return items.some((item) => item.name === name);
+}
+
 const clusterTable = (
   { terminal }: CommandContext,
   format: OutputFormat,
@@ -85,16 +110,6 @@ const clusterTable = (
   items.length === 0
     ? "No clusters yet. Register one: muster cluster register NAME --label env=prod\n"
     : tableOf(terminal, format, clusterColumns(terminal.now()), items);
-
-/** Asks a person; where nobody can answer, says how to mean it. @throws Failure "usage" when there is no yes. */
-export async function askOrRefuse({ terminal }: CommandContext, question: string): Promise<void> {
-  if (!terminal.isInteractive) {
-    throw new Failure(EXIT.usage, `This needs a yes, and nobody can be asked here. Nothing was changed.`, {
-      fix: "Add --yes to mean it.",
-    });
-  }
-  if (!(await terminal.confirm(question))) throw new Failure(EXIT.failed, "Nothing was changed.");
-}
 
 function registrationText(registration: Schemas["Registration"], now: number): string {
   const { token, hubAddress, caHash } = registration;

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { answered } from "../api/client.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { oneLine } from "../output/printable.ts";
-import { askOrRefuse } from "./cluster.ts";
+import { askOrRefuse } from "./ask-or-refuse.ts";
 import type { CommandContext } from "./command-context.ts";
 import { scopedName } from "./scoped-name.ts";
 

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { answered, type HubClient, type Schemas } from "../api/client.ts";
 import { oneLine, printable } from "../output/printable.ts";
 import { forPrograms, type OutputFormat, outputOption } from "../output/write-output.ts";
-import { askOrRefuse } from "./cluster.ts";
+import { askOrRefuse } from "./ask-or-refuse.ts";
 import type { CommandContext } from "./command-context.ts";
 import { scopedName } from "./scoped-name.ts";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { ClusterApi } from "@muster/agent/ports/cluster-api.ts";
 import { answered, createHubClient, type HubClient } from "../api/client.ts";
-import { askOrRefuse } from "../commands/cluster.ts";
+import { askOrRefuse } from "../commands/ask-or-refuse.ts";
 import type { CommandContext } from "../commands/command-context.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { oneLine } from "../output/printable.ts";

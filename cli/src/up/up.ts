@@ -1,7 +1,7 @@
 import { createLog, type Log, silentLog } from "@muster/shared/log.ts";
 import { pino } from "pino";
 import { answered, type HubClient } from "../api/client.ts";
-import { askOrRefuse } from "../commands/cluster.ts";
+import { askOrRefuse } from "../commands/ask-or-refuse.ts";
 import type { CommandContext } from "../commands/command-context.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { oneLine } from "../output/printable.ts";

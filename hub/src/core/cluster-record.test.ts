@@ -120,6 +120,14 @@ describe("a cluster's membership", () => {
     expect(judgeIdentity(again, { publicKey: key("a"), clusterUid: "uid-1" }).kind).toBe("refused");
   });
 
+  it("keeps its labels beside those of a new registration, but for one that was removed", () => {
+    const anew = (record: ClusterRecord) =>
+      renewToken(record, { labels: { region: "eu" }, token: token("2"), now: 50, by }).labels;
+    expect(anew(registered())).toEqual({ env: "prod", region: "eu" });
+    expect(anew(joined())).toEqual({ env: "prod", region: "eu" });
+    expect(anew(revokeCluster(joined(), { now: 40, by }))).toEqual({ region: "eu" });
+  });
+
   it("takes no change that could not be told of", () => {
     let record = registered();
     const next = () => renewToken(record, { labels: {}, token: token("2"), now: 50, by });

@@ -122,7 +122,10 @@ export function registerCluster(input: {
   return withAudit(record, { at: input.now, actor: input.by, action: "ClusterRegistered", detail });
 }
 
-/** A new token for a cluster that is registered already; an open one stops working. */
+/**
+ * A new token for a cluster that is registered already; an open one stops working. Labels given are set beside those it
+ * has, but for a cluster that was removed: it starts anew, with those given only.
+ */
 export function renewToken(
   record: ClusterRecord,
   input: { labels: ClusterRecord["labels"]; token: NewToken; now: number; by: By },
@@ -131,7 +134,7 @@ export function renewToken(
   const fresh: JoinToken = { ...input.token, expires: input.now + TOKEN_LIFE_MS, usedBy: null };
   const next: ClusterRecord = {
     ...record,
-    labels: record.identity === null ? { ...record.labels, ...input.labels } : record.labels,
+    labels: record.revoked === null ? { ...record.labels, ...input.labels } : input.labels,
     // A revoked cluster that is registered anew starts without an identity: its old key stays worthless.
     identity: record.revoked === null ? record.identity : null,
     revoked: null,

@@ -37,7 +37,7 @@ describe("a cluster's own record", () => {
     const { commands } = fixture.hub;
     for (let round = 0; round < 60; round += 1) {
       await commands.registerCluster(person, { name: "eu-1", labels: {} });
-      await commands.labelCluster(person, "eu-1", { set: { round: `${round}` }, remove: [] });
+      await commands.labelCluster(person, "eu-1", { set: { round: `${round}` }, remove: [] }, { dryRun: false });
     }
     await commands.removeCluster(person, "eu-1");
     await vi.waitFor(async () => expect(await fixture.store.journal.head("audit")).toBeGreaterThan(120), soon);
@@ -80,9 +80,25 @@ describe("placement and deletion", () => {
       soon,
     );
     await fixture.hub.settled();
-    await fixture.hub.commands.labelCluster(person, "eu-1", { set: { tier: "prod" }, remove: [] });
+    await fixture.hub.commands.labelCluster(person, "eu-1", { set: { tier: "prod" }, remove: [] }, { dryRun: false });
     await vi.waitFor(() => expect(agent.digestOf(uid)).not.toBeNull(), soon);
     expect(agent.breaches).toEqual([]);
+  });
+
+  it("tells which Apps a change of labels moves, before and after it", async () => {
+    await deployed();
+    const { commands } = fixture.hub;
+    const [prod, test] = ["prod", "test"].map((tier) => appOf("shop", { clusters: { matchLabels: { tier } } }));
+    const set = (tier: string, dryRun: boolean) =>
+      commands.labelCluster(person, "eu-1", { set: { tier }, remove: [] }, { dryRun });
+    await set("prod", false);
+    await commands.apply(person, [prod], { dryRun: false });
+    const moves = { gains: [], loses: ["default/shop"] };
+    expect(await set("test", true)).toMatchObject({ ...moves, labels: { tier: "prod" }, dryRun: true });
+    expect((await fixture.hub.queries.cluster("eu-1")).labels).toMatchObject({ tier: "prod" });
+    expect(await set("test", false)).toMatchObject({ ...moves, labels: { tier: "test" }, dryRun: false });
+    await commands.apply(person, [test], { dryRun: false });
+    expect(await set("test", true)).toMatchObject({ gains: [], loses: [] });
   });
 
   it("is gone when every cluster confirmed, and made again it is another App", async () => {
@@ -237,7 +253,7 @@ describe("audit", () => {
       reason: "x",
       dryRun: false,
     });
-    await fixture.hub.commands.labelCluster(person, "eu-1", { set: { a: "b" }, remove: [] });
+    await fixture.hub.commands.labelCluster(person, "eu-1", { set: { a: "b" }, remove: [] }, { dryRun: false });
     await fixture.hub.commands.deleteApp(person, shop);
     const actions = await vi.waitFor(async () => {
       const read = await fixture.store.journal.read("audit", { after: 0, limit: 100 });

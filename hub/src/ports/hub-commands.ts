@@ -6,6 +6,7 @@ import type {
   ApplyResult,
   AppView,
   ClusterView,
+  LabelResult,
   PlacementDetailView,
   RecoverRequest,
   Registration,
@@ -32,7 +33,13 @@ export interface Actor {
  */
 export interface HubCommands {
   registerCluster(actor: Actor, cluster: { name: string; labels: Labels }): Promise<Registration>;
-  labelCluster(actor: Actor, name: string, change: { set: Labels; remove: readonly string[] }): Promise<ClusterView>;
+  /** Says which Apps move by it; with `dryRun` nothing else. */
+  labelCluster(
+    actor: Actor,
+    name: string,
+    change: { set: Labels; remove: readonly string[] },
+    opts: { dryRun: boolean },
+  ): Promise<LabelResult>;
   /** Revokes the identity and forgets the cluster; what runs there keeps running. */
   removeCluster(actor: Actor, name: string): Promise<void>;
   apply(actor: Actor, definitions: readonly unknown[], opts: { dryRun: boolean }): Promise<ApplyResult>;

@@ -139,7 +139,7 @@ export interface paths {
         delete: operations["removeCluster"];
         options?: never;
         head?: never;
-        /** Set and remove labels */
+        /** Set and remove labels, and say which Apps move by it */
         patch: operations["labelCluster"];
         trace?: never;
     };
@@ -695,6 +695,32 @@ export interface components {
             tokenId: string;
             /** @constant */
             version: 1;
+        };
+        LabelResult: {
+            agentVersion: string | null;
+            apps: {
+                ahead: number;
+                failed: number;
+                healthy: number;
+                synced: number;
+                total: number;
+            };
+            certificateExpires: string | null;
+            clockSkewMs: number | null;
+            dryRun: boolean;
+            gains: string[];
+            id: string;
+            kubernetesVersion: string | null;
+            labels: {
+                [key: string]: string;
+            };
+            lastSeen: string | null;
+            loses: string[];
+            name: string;
+            /** Format: date-time */
+            registered: string;
+            /** @enum {string} */
+            state: "Registered" | "Connected" | "Disconnected" | "Revoked";
         };
         Pin: {
             by: string;
@@ -1299,6 +1325,8 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /** @default false */
+                    dryRun?: boolean;
                     labels: {
                         /** @default [] */
                         remove?: string[];
@@ -1317,7 +1345,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Cluster"];
+                    "application/json": components["schemas"]["LabelResult"];
                 };
             };
             /** @description refused or failed */

@@ -1,12 +1,13 @@
 import { name } from "@muster/shared/model/ids.ts";
 import { labels } from "@muster/shared/model/selector.ts";
 import { z } from "zod";
-import { clusterView, registration } from "../../core/views.ts";
+import { clusterView, labelResult, registration } from "../../core/views.ts";
 import { type Api, listOf, nameParams, noContent, type RouteContext } from "./routes.ts";
 
 const registerBody = z.strictObject({ name, labels: labels.default({}) });
 const labelBody = z.strictObject({
   labels: z.strictObject({ set: labels.default({}), remove: z.array(z.string().max(317)).max(100).default([]) }),
+  dryRun: z.boolean().default(false),
 });
 
 export function addClusterRoutes(api: Api, { commands, queries, actor }: RouteContext): void {
@@ -59,13 +60,16 @@ export function addClusterRoutes(api: Api, { commands, queries, actor }: RouteCo
       schema: {
         operationId: "labelCluster",
         tags,
-        summary: "Set and remove labels",
+        summary: "Set and remove labels, and say which Apps move by it",
         params: nameParams,
         body: labelBody,
-        response: { 200: clusterView },
+        response: { 200: labelResult },
       },
     },
-    (request) => commands.labelCluster(actor(request), request.params.name, request.body.labels),
+    (request) => {
+      const { labels: change, dryRun } = request.body;
+      return commands.labelCluster(actor(request), request.params.name, change, { dryRun });
+    },
   );
 
   api.delete(

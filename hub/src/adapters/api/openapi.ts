@@ -16,6 +16,7 @@ const named = {
   Definition: definition,
   ClusterSelector: clusterSelector,
   Cluster: views.clusterView,
+  LabelResult: views.labelResult,
   Registration: views.registration,
   Source: views.sourceView,
   Release: views.releaseView,

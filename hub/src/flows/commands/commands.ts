@@ -1,7 +1,8 @@
 import type { Clock } from "@muster/shared/clock.ts";
 import { AppError } from "@muster/shared/errors.ts";
 import { type AppName, type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
-import { type ClusterRecord, withAudit } from "../../core/cluster-record.ts";
+import type { Labels } from "@muster/shared/model/selector.ts";
+import type { ClusterRecord } from "../../core/cluster-record.ts";
 import { appKey, type StoredApp, type StoredDefinition, sourceKey, sourceOf } from "../../core/documents/definition.ts";
 import { type Intent, newIntent, targetRelease } from "../../core/documents/intent.ts";
 import { splitOperation } from "../../core/documents/operation.ts";
@@ -14,6 +15,7 @@ import type { HubState } from "../hub-state.ts";
 import type { Views } from "../views.ts";
 import { applyDefinitions } from "./apply.ts";
 import { planRecovery } from "./recover.ts";
+import { relabelCluster } from "./relabel-cluster.ts";
 
 export interface CommandsDeps {
   readonly state: HubState;
@@ -45,17 +47,15 @@ export function createCommands(deps: CommandsDeps): HubCommands {
       };
     },
 
-    async labelCluster(actor, name, change) {
-      const record = requireCluster(state, name);
-      const after = await state.clusters.write(record.id, (current) => {
-        if (current === null) throw noCluster(name);
-        const labels = { ...current.labels, ...change.set };
+    async labelCluster(actor, name, change, { dryRun }) {
+      const labelsOf = (current: Labels): Labels => {
+        const labels = { ...current, ...change.set };
         for (const key of change.remove) delete labels[key];
-        if (JSON.stringify(labels) === JSON.stringify(current.labels)) return null;
-        const detail = `labels of ${name} are ${JSON.stringify(labels)}`.slice(0, 2_000);
-        return withAudit({ ...current, labels }, { at: clock.now(), actor, action: "ClusterLabelled", detail });
-      });
-      return views.cluster(after ?? record);
+        return labels;
+      };
+      const moved = await relabelCluster(deps, actor, requireCluster(state, name), labelsOf, { dryRun });
+      if (moved.record === null) throw noCluster(name);
+      return { ...views.cluster(moved.record), gains: moved.gains, loses: moved.loses, dryRun };
     },
 
     async removeCluster(actor, name) {

@@ -62,7 +62,7 @@ export function fakeHub() {
       hubAddress: "https://127.0.0.1:7443",
       caHash: "sha256:00",
     }),
-    labelCluster: did("labelCluster", aCluster()),
+    labelCluster: did("labelCluster", { ...aCluster(), gains: [], loses: ["storefront/shop"], dryRun: false }),
     removeCluster: did("removeCluster", undefined),
     apply: did("apply", { results: [], dryRun: false }),
     deleteSource: did("deleteSource", undefined),
