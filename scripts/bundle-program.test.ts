@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -36,7 +36,7 @@ describe("bundleProgram", () => {
 
     const made = await bundle();
     expect(made).toEqual({
-      files: ["main.js", "hub-src-adapters-render-double.worker.js", "hub-src-words.txt"],
+      files: ["main.js", "program.js", "hub-src-adapters-render-double.worker.js", "hub-src-words.txt"],
       workers: ["hub-src-adapters-render-double.worker.js"],
       assets: ["hub-src-words.txt"],
     });
@@ -46,6 +46,24 @@ describe("bundleProgram", () => {
     rmSync(join(folder, "hub"), { recursive: true });
     rmSync(join(folder, "dist"), { recursive: true });
     expect(execFileSync("node", [join(elsewhere, "main.js")], { encoding: "utf8" })).toBe("42 is the answer\n");
+  });
+
+  it("says in one line that a Node is too old, before it loads the program", async () => {
+    write("hub/src/main.ts", `console.log("loaded");`);
+    await bundle();
+    write(
+      "old.mjs",
+      `Object.defineProperties(process, { version: { value: "v20.20.2" },
+      versions: { value: { ...process.versions, node: "20.20.2" } } });`,
+    );
+    const old = spawnSync("node", ["--import", join(folder, "old.mjs"), join(folder, "dist/main.js")], {
+      encoding: "utf8",
+    });
+    expect(old).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: "Muster needs Node.js 26 or newer; this is v20.20.2.\n",
+    });
   });
 
   it("refuses a file it cannot follow", async () => {

@@ -26,12 +26,31 @@ const require = bundledCreateRequire(import.meta.url);
 const __filename = import.meta.filename;
 const __dirname = import.meta.dirname;`;
 
+/**
+ * What `node main.js` loads first, in words that old versions of Node know. The program itself is imported only after
+ * the check: a static import would be loaded, and fail with its whole minified text, before any line here ran.
+ */
+const frontDoor = (program: string): string => `const major = Number(process.versions.node.split(".")[0]);
+if (major < ${NODE_MAJOR_MIN}) {
+  process.stderr.write("Muster needs Node.js ${NODE_MAJOR_MIN} or newer; this is " + process.version + ".\\n");
+  process.exitCode = 1;
+} else {
+  await import("./${program}");
+}
+`;
+
+const NODE_MAJOR_MIN = 26;
+
 export async function bundleProgram({ entry, outFolder, sourceRoot }: ProgramToBundle): Promise<BundledProgram> {
   await rm(outFolder, { recursive: true, force: true });
   await mkdir(outFolder, { recursive: true });
-  await writeFile(join(outFolder, "package.json"), `${JSON.stringify({ type: "module" })}\n`);
+  await writeFile(
+    join(outFolder, "package.json"),
+    `${JSON.stringify({ type: "module", engines: { node: `>=${NODE_MAJOR_MIN}` } })}\n`,
+  );
+  await writeFile(join(outFolder, "main.js"), frontDoor("program.js"));
 
-  const outputs = new Map<string, string>([[resolve(entry), "main.js"]]);
+  const outputs = new Map<string, string>([[resolve(entry), "program.js"]]);
   const assets = new Map<string, string>();
   // A worker may start workers too: the list grows while it is walked, and a Map walks what was added.
   for (const [source, name] of outputs) {
@@ -58,7 +77,7 @@ export async function bundleProgram({ entry, outFolder, sourceRoot }: ProgramToB
   }
   for (const [source, name] of assets) await copyFile(source, join(outFolder, name));
   const [, ...workers] = outputs.values();
-  return { files: [...outputs.values(), ...assets.values()], workers, assets: [...assets.values()] };
+  return { files: ["main.js", ...outputs.values(), ...assets.values()], workers, assets: [...assets.values()] };
 }
 
 function followNeighbours(found: {
