@@ -347,6 +347,34 @@ describe("rollback", () => {
   });
 });
 
+describe("unpin", () => {
+  const pin = { release: 41, by: "admin", reason: "errors", since: "2026-03-03T12:05:00.000Z" };
+  const app = anApp({ pin, target: aRelease({ number: 41, commit: "1d0aa42ffff", subject: "Before" }) });
+  const path = "/v1/projects/storefront/apps/shop";
+  const answers = {
+    [`GET ${path}`]: { ...app, placements: [] },
+    [`DELETE ${path}/pin?reason=over`]: anApp(),
+    "GET /v1/status": aStatus({ apps: [app] }),
+  };
+
+  it.each([
+    ["a yes", [], { answer: true }, 0, ["GET", "DELETE"]],
+    ["a no", [], { answer: false }, 1, ["GET"]],
+    ["nobody to ask", [], {}, 2, ["GET"]],
+    ["--yes", ["--yes"], {}, 0, ["GET", "DELETE"]],
+  ])("shows what would move and asks: %s", async (_, flags, options, exitCode, methods) => {
+    const words = ["unpin", "storefront/shop", "--reason", "over", ...flags];
+    const result = await muster(words, answers, options);
+    expect([result.exitCode, result.calls.map(({ method }) => method)]).toEqual([exitCode, methods]);
+    const shown = "storefront/shop r41 → r42 (commit 4f2c9e1) on 40 clusters.";
+    expect(result.err.includes(shown)).toBe(flags.length === 0);
+  });
+
+  it("status shows the commit of the pinned Release", async () => {
+    expect((await muster(["status"], answers)).out).toMatch(/r41 {2}1d0aa42 Before/);
+  });
+});
+
 describe("get", () => {
   it("prints a definition that can be applied again, with its status", async () => {
     const definition = {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { answered, type HubClient, type Schemas } from "../api/client.ts";
+import { counted } from "../output/counted.ts";
 import { oneLine, printable } from "../output/printable.ts";
 import { forPrograms, type OutputFormat, outputOption } from "../output/write-output.ts";
 import { askOrRefuse } from "./ask-or-refuse.ts";
@@ -38,9 +39,16 @@ export function addRollbackCommands(program: Command, context: CommandContext): 
     .description("lift the pin: the App follows Git again")
     .option("--reason <text>", "why; it is kept", "no reason given")
     .option("-p, --project <project>", "project of the App, when its name has none")
-    .action(async (app: string, options: { reason: string; project?: string }, command: Command) => {
+    .option("-y, --yes", "do not ask")
+    .action(async (app: string, options: { reason: string; yes?: true; project?: string }, command: Command) => {
       const path = scopedName(app, options.project);
       await context.withHub(command.optsWithGlobals(), async ({ api }) => {
+        const pinned = await answered(api.GET("/v1/projects/{project}/apps/{name}", { params: { path } }));
+        // Without a pin there is nothing to ask: the hub says so.
+        if (options.yes !== true && pinned.pin !== null) {
+          context.terminal.warn(`${unpinText(pinned)}\n`);
+          await askOrRefuse(context, "Go on?");
+        }
         const params = { path, query: { reason: options.reason } };
         const view = await answered(api.DELETE("/v1/projects/{project}/apps/{name}/pin", { params }));
         const release =
@@ -50,6 +58,16 @@ export function addRollbackCommands(program: Command, context: CommandContext): 
     });
 
   addRecoverCommand(program, context);
+}
+
+/** `Without the pin: storefront/shop r41 → r43 (commit 4f2c9e1) on 40 clusters.` */
+function unpinText({ project, name, pin, release, summary }: Schemas["App"]): string {
+  const app = `${project}/${name}`;
+  if (release === null || release.number === pin?.release) {
+    return `Without the pin ${oneLine(app)} follows Git; it stays at r${pin?.release} now.`;
+  }
+  const where = `on ${counted(summary.clusters, "cluster")}`;
+  return `Without the pin: ${oneLine(app)} r${pin?.release} → r${release.number} (commit ${oneLine(release.commit).slice(0, 7)}) ${where}.`;
 }
 
 async function rollback(

@@ -56,7 +56,7 @@ export const appColumns = (_now: number): readonly FieldColumn<Schemas["App"]>[]
   {
     title: "COMMIT",
     widthMin: 14,
-    cell: (it) => (it.release === null ? "-" : commitText(it.release.commit, it.release.subject)),
+    cell: (it) => targetText(it),
   },
   { title: "AT RELEASE", align: "right", cell: (it) => atRelease(it.summary) },
   { title: "HEALTHY", align: "right", cell: (it) => it.summary.healthy },
@@ -72,6 +72,12 @@ export const appColumns = (_now: number): readonly FieldColumn<Schemas["App"]>[]
 const releaseText = (app: Schemas["App"]): string => {
   if (app.pin !== null) return `r${app.pin.release}`;
   return app.release === null ? "-" : `r${app.release.number}`;
+};
+
+/** The commit of that very Release; a pinned one that is no longer listed has none to show. */
+const targetText = ({ target, release, pin }: Schemas["App"]): string => {
+  const shown = target ?? (pin === null || pin.release === release?.number ? release : null);
+  return shown === null ? "-" : commitText(shown.commit, shown.subject);
 };
 
 const atRelease = ({ atTarget, clusters }: Schemas["App"]["summary"]): Cell => ({

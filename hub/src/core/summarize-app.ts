@@ -1,7 +1,7 @@
 import { formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "./app-facts.ts";
-import { stageOf, targetRelease } from "./documents/intent.ts";
+import { targetRelease } from "./documents/intent.ts";
 import type { Release } from "./documents/release.ts";
 import { firstCause } from "./first-cause.ts";
 import { isAhead, isCurrent, placementState } from "./fleet.ts";
@@ -84,6 +84,7 @@ export function summarizeApp(facts: AppFacts): AppView {
     source: stored?.definition.spec.source.name ?? "",
     path: stored?.definition.spec.source.path ?? "",
     release: newest === null ? null : viewRelease(newest),
+    target: viewTarget(facts, target),
     pin: intent?.pin
       ? {
           release: intent.pin.release,
@@ -98,6 +99,12 @@ export function summarizeApp(facts: AppFacts): AppView {
     problems: problemsOf(facts),
     ...causeOf({ placements: counted }),
   };
+}
+
+function viewTarget({ releases, newest }: AppFacts, target: number | null): ReleaseView | null {
+  if (target === null) return null;
+  const release = newest?.number === target ? newest : releases.get(target);
+  return release === undefined ? null : viewRelease(release);
 }
 
 const CAUSE_CLUSTERS_MAX = 5;
@@ -164,10 +171,9 @@ function stateInWords(facts: AppFacts, summary: AppView["summary"], counted: num
   const left = summary.clusters - summary.atTarget - summary.ahead;
   const rollout = left > 0 ? `rollout: r${target}, ${left} to go` : null;
   const failed = summary.failed > 0 ? `${summary.failed} failing` : null;
-  const stage = intent === null ? null : stageOf(intent);
   const calm = summary.clusters === 0 ? "placed on no cluster" : `r${target} everywhere`;
   const parts = [pinned, ahead, wrong, failed, rollout].filter((part) => part !== null);
-  const newer = pinned && newest && stage?.candidate !== target ? `Git is at r${newest.number}` : null;
+  const newer = pinned && newest && newest.number !== target ? `Git is at r${newest.number}` : null;
   return parts.length === 0 ? calm : [...parts, ...(newer ? [newer] : [])].join("; ");
 }
 

@@ -108,6 +108,8 @@ export const appView = z.object({
   path: z.string(),
   /** The newest Release, which is what Git says. */
   release: releaseView.nullable(),
+  /** What the clusters are to run and are counted against: the pinned Release, or the newest. */
+  target: releaseView.nullable().optional(),
   pin: pinView.nullable(),
   deleting: z.boolean(),
   summary: z.object({

@@ -482,6 +482,7 @@ export interface components {
                 healthy: number;
                 offline: number;
             };
+            target?: components["schemas"]["Release"] | null;
             uid: string;
         };
         AppDetail: {
@@ -509,6 +510,7 @@ export interface components {
                 healthy: number;
                 offline: number;
             };
+            target?: components["schemas"]["Release"] | null;
             uid: string;
         };
         ApplyRequestInput: {
