@@ -43,7 +43,7 @@ export async function resolveHub(
   const url = isUrl ? wanted : known?.url;
   if (url === undefined) {
     throw new Failure(EXIT.refused, "No hub is set.", {
-      fix: "Try Muster with `muster up`, or log in to a hub: muster login --hub https://HUB:7443 --token-file FILE --ca-file FILE",
+      fix: "Try Muster with `muster up`, or log in to a hub: muster login --hub https://HUB:8443 --token-file FILE --ca-file FILE",
     });
   }
   return {
