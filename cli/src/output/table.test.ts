@@ -60,6 +60,21 @@ describe("formatTable", () => {
     expect(table).toBe("A\na b␛[2J\\u{202e}c\n");
   });
 
+  it("leaves columns out, the first to go first, where cutting is not enough", () => {
+    const optional: Column[] = [
+      { title: "APP" },
+      { title: "AHEAD", dropOrder: 2 },
+      { title: "DRIFT", dropOrder: 1 },
+      { title: "STATE", widthMin: 7 },
+    ];
+    const table = (width: number) =>
+      formatTable(optional, [["shop", "1", "2", "everything is fine"]], { width, paint: plain }).split("\n")[1];
+    expect(table(80)).toBe("shop  1      2      everything is fine");
+    expect(table(30)).toBe("shop  1      2      everythin…");
+    expect(table(22)).toBe("shop  2      everythi…");
+    expect(table(14)).toBe("shop  everyth…");
+  });
+
   it("prints only titles for an empty list", () => {
     expect(formatTable(columns, [], { width: 80, paint: plain })).toBe("APP  RELEASE  COMMIT  STATE\n");
   });

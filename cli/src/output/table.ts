@@ -10,6 +10,8 @@ export interface Column {
   readonly align?: "left" | "right";
   /** Cells may be cut down to this many columns when the terminal is narrow; left out, they are never cut. */
   readonly widthMin?: number;
+  /** Left out where the terminal has no room even for cut cells, the highest first; without it, never. */
+  readonly dropOrder?: number;
 }
 
 const GAP = "  ";
@@ -18,17 +20,18 @@ const COLUMN_WIDTH_MAX = 120;
 
 /**
  * A table like those of `kubectl`: titles, aligned columns, no lines drawn. With `width`, cells of the columns that
- * allow it are cut with `…` until every line fits, the widest first; without, nothing is cut.
+ * allow it are cut with `…` until every line fits, the widest first, and after that columns are left out; without,
+ * nothing is cut.
  */
 export function formatTable(
-  columns: readonly Column[],
-  rows: readonly (readonly Cell[])[],
+  all: readonly Column[],
+  allRows: readonly (readonly Cell[])[],
   { width, paint }: { width: number | null; paint: Paint },
 ): string {
+  const columns = width === null ? all : withRoom(all, allRows, width);
+  const rows = allRows.map((row) => columns.map((column) => row[all.indexOf(column)] ?? ""));
   const texts = rows.map((row) => columns.map((_, index) => textOf(row[index] ?? "")));
-  const natural = columns.map((column, index) =>
-    Math.max(stringWidth(column.title), ...texts.map((row) => stringWidth(row[index] ?? ""))),
-  );
+  const natural = naturalWidths(columns, texts);
   const widths = width === null ? natural : fit(columns, natural, width);
   const line = (cells: readonly string[], tones: (index: number) => Tone | null) =>
     cells
@@ -50,6 +53,30 @@ export function formatTable(
   const body = texts.map((cells, row) => line(cells, (index) => toneOfCell(rows[row]?.[index])));
   return `${[title, ...body].join("\n")}\n`;
 }
+
+/** The columns that stay when those that may go make way. */
+function withRoom(columns: readonly Column[], rows: readonly (readonly Cell[])[], width: number): readonly Column[] {
+  const texts = rows.map((row) => columns.map((_, index) => textOf(row[index] ?? "")));
+  const natural = naturalWidths(columns, texts);
+  const least = columns.map((column, index) => {
+    const own = natural[index] ?? 0;
+    return { column, width: column.widthMin === undefined ? own : Math.min(own, column.widthMin) };
+  });
+  const kept = new Set(least);
+  const leaving = least.filter(({ column }) => column.dropOrder !== undefined);
+  leaving.sort((a, b) => (b.column.dropOrder ?? 0) - (a.column.dropOrder ?? 0));
+  const needed = (): number => [...kept].reduce((sum, each) => sum + each.width + GAP.length, -GAP.length);
+  for (const next of leaving) {
+    if (needed() <= width) break;
+    kept.delete(next);
+  }
+  return [...kept].map(({ column }) => column);
+}
+
+const naturalWidths = (columns: readonly Column[], texts: readonly (readonly string[])[]): readonly number[] =>
+  columns.map((column, index) =>
+    Math.max(stringWidth(column.title), ...texts.map((row) => stringWidth(row[index] ?? ""))),
+  );
 
 function textOf(cell: Cell): string {
   if (typeof cell === "number") return String(cell);
