@@ -7,7 +7,7 @@ import { keepSession, type SessionDeps } from "./keep-session.ts";
 import { ActingSwitch, SessionHolder } from "./session-holder.ts";
 
 /** A hub that greets and then ends every session after `lastsMs`. */
-function start(lastsMs: number) {
+function start(lastsMs: number, ending = new AppError("forbidden", "the cluster was removed")) {
   const clock = new FakeClock();
   const stop = new AbortController();
   let connects = 0;
@@ -19,7 +19,7 @@ function start(lastsMs: number) {
         messages: (async function* () {
           await clock.sleep(lastsMs, stop.signal);
           yield* [];
-          throw new AppError("forbidden", "the cluster was removed");
+          throw ending;
         })(),
         setActing() {},
         async close() {},
@@ -63,6 +63,13 @@ it("asks ever more seldom a hub that greets and then turns it away", async () =>
   await agent.pass(10 * 60_000);
   expect(agent.connects()).toBeGreaterThan(15);
   expect(agent.connects()).toBeLessThan(30);
+  await agent.end();
+});
+
+it("comes back soon however often the link is cut", async () => {
+  const agent = start(2_000, new AppError("unavailable", "the link was cut"));
+  await agent.pass(60_000);
+  expect(agent.connects()).toBeGreaterThan(15);
   await agent.end();
 });
 

@@ -27,7 +27,7 @@ export interface SessionDeps {
   readonly signal: AbortSignal;
 }
 
-/** A session that lasted so long was one: the next failure is a new story. One that ended sooner was a refusal. */
+/** A hub that turned this agent away after so long does so for a new reason: it is asked again soon. */
 const lastingMs = 30_000;
 const clockSkewMsMax = 60_000;
 /** Failures in a row, about 15 s, after which the link may have moved to another endpoint. */
@@ -47,6 +47,7 @@ export async function keepSession(deps: SessionDeps): Promise<void> {
     const isActing = acting.isActing;
     let session: HubSession | null = null;
     let connectedAt: number | null = null;
+    let isRefused = false;
     try {
       const hello = await deps.hello(signal);
       session = await link.connect(hello, { signal });
@@ -71,6 +72,7 @@ export async function keepSession(deps: SessionDeps): Promise<void> {
       stop.abort();
       await Promise.all([reporting, switching]);
     } catch (error) {
+      isRefused = isAppError(error, "forbidden");
       const isUnreachable = session === null && wait.attempts >= unreachableAttemptsMin;
       if (isAppError(error, "unauthenticated") || isUnreachable) deps.onUnauthenticated();
       if (!signal.aborted) log.warn(whyOf(error), "no session with the hub; what runs here goes on");
@@ -80,7 +82,8 @@ export async function keepSession(deps: SessionDeps): Promise<void> {
       await session?.close().catch(() => {});
     }
     if (signal.aborted) return;
-    if (connectedAt !== null && clock.now() - connectedAt >= lastingMs) wait.reset();
+    // A link that was cut is made anew at once; a refusal is not answered by asking again and again.
+    if (connectedAt !== null && (!isRefused || clock.now() - connectedAt >= lastingMs)) wait.reset();
     // Not a failure: the same hub is asked again at once, in another role.
     if (acting.isActing !== isActing) continue;
     await Promise.race([clock.sleep(wait.next(), signal).catch(() => {}), acting.changed()]);
