@@ -47,6 +47,8 @@ export interface AppEntry {
   /** Newest first. */
   drift: readonly DriftRecord[];
   pruned: number;
+  /** Keys of objects that were deleted and that finalizers still hold: they count as pruned once they are gone. */
+  ending: ReadonlySet<string>;
   /** Objects of which something was heard since they were last looked at. */
   readonly dirty: Set<string>;
   /** Aborts when a newer assignment comes into force: ends waits that have become pointless. */
@@ -117,6 +119,7 @@ export class AppBook {
       // What is known so far is of the former assignment, and must never be told as being of this one.
       known.phase = "Pending";
       known.pruned = 0;
+      known.ending = new Set();
       known.failures = 0;
       known.problems = [];
       known.superseded.abort();
@@ -205,6 +208,7 @@ function newEntry(owner: Owner, record: AppRecord, assignment: Assignment): AppE
     problems: [],
     drift: [],
     pruned: 0,
+    ending: new Set(),
     dirty: new Set(),
     superseded: new AbortController(),
     failures: 0,

@@ -40,7 +40,9 @@ export async function removeApp(
   ];
   const ending = await stillThere(deps, pruned.deleted, live);
   const gone = new Set([...pruned.gone].filter((key) => !ending.has(key)));
-  entry.pruned += pruned.deleted.length - ending.size;
+  const deleted = new Set([...entry.ending, ...pruned.deleted.map(objectKey)]);
+  for (const key of gone) if (deleted.delete(key)) entry.pruned += 1;
+  entry.ending = deleted;
   entry.record = {
     ...entry.record,
     inventory: [...settleInventory(entry.record.inventory, { uids: new Map(), gone })],
