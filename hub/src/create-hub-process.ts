@@ -8,12 +8,12 @@ import { LINK_SERVER_NAME } from "@muster/shared/trust/certificates.ts";
 import { VERSION } from "@muster/shared/version.ts";
 import { authenticateByHash } from "./adapters/api/auth.ts";
 import { createApiServer } from "./adapters/api/server.ts";
+import { createWorkerBundler } from "./adapters/bundle/worker-bundler.ts";
 import { mountedCredentials } from "./adapters/git/mounted-credentials.ts";
 import { openGit } from "./adapters/git/open.ts";
 import { openHubKeys } from "./adapters/keys/open-hub-keys.ts";
 import { createGrpcAgentLink } from "./adapters/link/grpc/create-grpc-agent-link.ts";
 import { createPrometheusMetrics } from "./adapters/metrics/prometheus.ts";
-import { createPlainRenderer } from "./adapters/render/plain.ts";
 import { openSqliteStore } from "./adapters/store/sqlite/open.ts";
 import { keepAdminToken } from "./admin-token.ts";
 import type { HubConfig } from "./config.ts";
@@ -95,8 +95,8 @@ async function open(
   const certificate = await keys.serverCertificate({ names: certificateNames(config), signal: ending.signal });
   const { git, engine } = await openGit({ engine: config["git-engine"], directory: join(folder, "git") });
   closers.push(() => git.close());
-  const renderer = createPlainRenderer({ workers: config["render-workers"], log });
-  closers.push(() => renderer.close());
+  const bundler = createWorkerBundler({ workers: config["render-workers"], log });
+  closers.push(() => bundler.close());
   const { metrics, text: metricsText } = createPrometheusMetrics();
 
   let address = config.address ?? "";
@@ -104,7 +104,7 @@ async function open(
   const hub = createHub({
     store,
     git,
-    renderer,
+    bundler,
     link: createGrpcAgentLink({ ...linkListen, authority: keys.authority, certificate, clock, log }),
     keys,
     credentials: mountedCredentials(config["credentials-dir"] ?? null),

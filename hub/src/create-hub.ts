@@ -27,18 +27,18 @@ import { trackSources } from "./flows/track-sources.ts";
 import { createViews } from "./flows/views.ts";
 import type { AgentGate, AgentLink } from "./ports/agent-link.ts";
 import type { AssignmentSigner } from "./ports/assignment-signer.ts";
+import type { Bundler } from "./ports/bundler.ts";
 import type { CertificateAuthority } from "./ports/certificate-authority.ts";
 import type { Enrolment } from "./ports/enrolment.ts";
 import type { GitCredentials, GitSource } from "./ports/git-source.ts";
 import type { HubCommands, HubQueries } from "./ports/hub-commands.ts";
 import { type HubMetrics, noMetrics } from "./ports/metrics.ts";
-import type { Renderer } from "./ports/renderer.ts";
 import type { Store } from "./ports/store.ts";
 
 export interface HubDependencies {
   readonly store: Store;
   readonly git: GitSource;
-  readonly renderer: Renderer;
+  readonly bundler: Bundler;
   /** Null: no agent can connect, except through `gate`. */
   readonly link: AgentLink | null;
   readonly keys: { readonly authority: CertificateAuthority; readonly signer: AssignmentSigner };
@@ -71,7 +71,7 @@ export interface Hub {
   readonly gate: AgentGate;
   /** Reads the store, leads, and serves agents. @throws AppError "unsupported" for a newer hub's store. */
   start(opts?: { signal?: AbortSignal }): Promise<{ readonly linkEndpoint: string | null }>;
-  /** Stops what was started, in reverse order. The store, git and renderer given above are the caller's to close. */
+  /** Stops what was started, in reverse order. The store, git and bundler given above are the caller's to close. */
   stop(): Promise<void>;
   /** Resolves when nothing is left to do that is not waited for: for tests and benchmarks. */
   settled(): Promise<void>;
@@ -83,7 +83,7 @@ const HEARTBEAT_MS = 15_000;
 
 /** Wires the flows together: each arrow of the flow wakes the next. */
 export function createHub(deps: HubDependencies): Hub {
-  const { store, git, renderer, keys, credentials, clock, random, log, version } = deps;
+  const { store, git, bundler, keys, credentials, clock, random, log, version } = deps;
   const metrics = deps.metrics ?? noMetrics;
   const { hubId } = keys.authority;
   const hex = (bytes: number): string => Buffer.from(deps.randomBytes(bytes)).toString("hex");
@@ -114,7 +114,7 @@ export function createHub(deps: HubDependencies): Hub {
     state,
     git,
     credentials,
-    renderer,
+    bundler,
     blobs: store.blobs,
     traces,
     onRendered: (app) => drive.wake(app),
@@ -176,8 +176,8 @@ export function createHub(deps: HubDependencies): Hub {
     views,
     hubAddress: deps.hubAddress,
     wakeSource(source) {
-      // A renderer's start takes as long as the fetch: they go side by side.
-      renderer.prepare();
+      // A bundler's start takes as long as the fetch: they go side by side.
+      bundler.prepare();
       tracker.wake(source);
     },
     endSessions: (cluster, why) => gate.end(cluster, why),

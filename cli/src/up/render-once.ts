@@ -3,10 +3,10 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createWorkerBundleOpener } from "@muster/agent/adapters/bundle/worker-bundle-opener.ts";
 import type { OpenedBundle } from "@muster/agent/ports/bundle-opener.ts";
+import { createWorkerBundler } from "@muster/hub/adapters/bundle/worker-bundler.ts";
 import { openGit } from "@muster/hub/adapters/git/open.ts";
-import { createPlainRenderer } from "@muster/hub/adapters/render/plain.ts";
 import { judgeFiles, placeProblems } from "@muster/hub/core/judge-files.ts";
-import { RENDER_LIMITS } from "@muster/hub/ports/renderer.ts";
+import { BUNDLE_LIMITS } from "@muster/hub/ports/bundler.ts";
 import { isAppError } from "@muster/shared/errors.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { type Problem, problemText } from "../output/problem-text.ts";
@@ -31,7 +31,7 @@ export async function renderOnce(
 ): Promise<RenderedOnce> {
   const directory = join(opts.folder, `preview-${randomUUID()}`);
   const { git } = await openGit({ engine: "auto", directory });
-  const renderer = createPlainRenderer({ workers: 1 });
+  const bundler = createWorkerBundler({ workers: 1 });
   const opener = createWorkerBundleOpener();
   try {
     const repository = { url: request.repository, branch: request.branch, credentials: null };
@@ -47,7 +47,7 @@ export async function renderOnce(
       );
     }
     const place = { repository: request.repository, commit: commit.id, path: request.path };
-    const judged = judgeFiles(await git.listFiles(repository, tree, { filesMax: FILES_MAX }), RENDER_LIMITS);
+    const judged = judgeFiles(await git.listFiles(repository, tree, { filesMax: FILES_MAX }), BUNDLE_LIMITS);
     if (judged.problems.length > 0) throw refused(request, placeProblems(judged.problems, place));
     const files = judged.manifests;
     const contents = await git.readFiles(
@@ -59,11 +59,11 @@ export async function renderOnce(
       const bytes = contents[index];
       return bytes === undefined ? [] : [{ path, bytes }];
     });
-    const rendered = await renderer.render({ files: input, limits: RENDER_LIMITS }, { signal: opts.signal });
+    const rendered = await bundler.bundle({ files: input, limits: BUNDLE_LIMITS }, { signal: opts.signal });
     if (rendered.kind === "invalid") throw refused(request, placeProblems(rendered.problems, place));
     const app = { project: "default", name: request.name };
     const { digest, compressed } = rendered.bundle;
-    const bytesMax = RENDER_LIMITS.bundleBytesMax;
+    const bytesMax = BUNDLE_LIMITS.bundleBytesMax;
     const bundle = await opener.open(compressed, { digest, owner: { hash: "preview", app }, bytesMax });
     return { commit: commit.id, subject: commit.subject, bundle };
   } catch (error) {
@@ -71,7 +71,7 @@ export async function renderOnce(
     throw error;
   } finally {
     await opener.close();
-    await renderer.close();
+    await bundler.close();
     await git.close();
     await rm(directory, { recursive: true, force: true });
   }

@@ -23,14 +23,14 @@ async function apply(...names: string[]): Promise<void> {
 describe("a Revision that is not rendered", () => {
   it("is told of at the App while it is tried again, and no longer when it was", async () => {
     await fixture.startHub();
-    const render = vi.spyOn(fixture.renderer, "render");
-    render.mockRejectedValue(new AppError("unavailable", "rendering took longer than 30 s"));
+    const bundle = vi.spyOn(fixture.bundler, "bundle");
+    bundle.mockRejectedValue(new AppError("unavailable", "rendering took longer than 30 s"));
     fixture.push(file("v1"));
     await apply("shop");
     await vi.waitFor(async () => expect(await problemOf("shop")).toMatchObject({ code: "RenderFailed" }), soon);
     const { problems } = await shopView();
     expect(problems[0]?.message).toMatch(/rendering took longer than 30 s\. It is tried again, and what runs stays\./);
-    render.mockRestore();
+    bundle.mockRestore();
     await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(1), soon);
     expect((await shopView()).problems).toEqual([]);
   });
@@ -67,7 +67,7 @@ describe("the sweep", () => {
     await fixture.wake();
     await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(2), soon);
     await clock.advance(2 * 60 * 60_000);
-    // Long ago, and forgotten but for the renderer's memory of what its directory gave.
+    // Long ago, and forgotten but for the bundler's memory of what its directory gave.
     const [first] = await fixture.store.documents.list("releases");
     const at = { collection: "releases", key: first?.key ?? "" };
     await fixture.store.documents.delete(at, { ifVersion: first?.version ?? 0 });

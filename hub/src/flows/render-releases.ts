@@ -10,9 +10,9 @@ import { hasSameContent, type Release, type ReleaseOptions, releaseKey } from ".
 import type { Revision, SourceStatus } from "../core/documents/source-status.ts";
 import { judgeFiles, nothingRendered, pathNotFound, placeProblems } from "../core/judge-files.ts";
 import { firstSeen, freshIn } from "../core/source-progress.ts";
+import { BUNDLE_LIMITS, type Bundler } from "../ports/bundler.ts";
 import type { GitCredentials, GitRepository, GitSource } from "../ports/git-source.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
-import { RENDER_LIMITS, type Renderer } from "../ports/renderer.ts";
 import type { Blobs } from "../ports/store.ts";
 import type { HubState } from "./hub-state.ts";
 import { KeyedLoop } from "./keyed-loop.ts";
@@ -48,7 +48,7 @@ export interface RenderReleasesDeps {
   readonly state: HubState;
   readonly git: GitSource;
   readonly credentials: (name: string) => Promise<GitCredentials | null>;
-  readonly renderer: Renderer;
+  readonly bundler: Bundler;
   readonly blobs: Blobs;
   readonly traces: Traces;
   /** Called when there is a new Release, or a render that may lift a pin. */
@@ -160,7 +160,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     if (tree === null) return refuse(app, [pathNotFound(formatApp(nameOf(app)), path)], where);
 
     const newest = state.newestRelease(app.uid);
-    // An equal directory gives equal objects, whatever has become of the renderer since: an upgrade of Muster alone
+    // An equal directory gives equal objects, whatever has become of the bundler since: an upgrade of Muster alone
     // changes no cluster.
     const outcome: Outcome =
       newest?.input.tree === tree
@@ -178,7 +178,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     tree: string,
     stop: AbortSignal,
   ): Promise<Outcome> {
-    const memoKey = `${tree} ${deps.renderer.kind} ${deps.renderer.version}`;
+    const memoKey = `${tree} ${deps.bundler.kind} ${deps.bundler.version}`;
     const known = memo.get(memoKey);
     // Held before it is looked for: the sweep may be at it. A bundle that was swept since is rendered again.
     if (known?.kind === "rendered") holdAWhile(known.bundle.digest, stop);
@@ -295,7 +295,7 @@ const optionsOf = ({ definition: { spec } }: StoredApp): ReleaseOptions => ({
 });
 
 function makeRelease(
-  { renderer, clock }: RenderReleasesDeps,
+  { bundler, clock }: RenderReleasesDeps,
   app: StoredApp,
   source: StoredSource,
   { revision, tree, bundle }: FoundContent,
@@ -316,7 +316,7 @@ function makeRelease(
       committedAt: revision.committedAt,
       path: app.definition.spec.source.path,
       tree,
-      renderer: { kind: renderer.kind, version: renderer.version },
+      renderer: { kind: bundler.kind, version: bundler.version },
     },
     options,
     bundle,
@@ -328,14 +328,14 @@ function makeRelease(
 }
 
 async function renderFiles(
-  { git, renderer, metrics }: RenderReleasesDeps,
+  { git, bundler, metrics }: RenderReleasesDeps,
   app: StoredApp,
   repository: GitRepository,
   tree: string,
   signal: AbortSignal,
   store: (bundle: { digest: Digest; compressed: Uint8Array }) => Promise<void>,
 ): Promise<Outcome> {
-  const limits = RENDER_LIMITS;
+  const limits = BUNDLE_LIMITS;
   const appName = formatApp(nameOf(app));
   const { path } = app.definition.spec.source;
   try {
@@ -347,9 +347,9 @@ async function renderFiles(
     const contents = await git.readFiles(repository, oids, { bytesMax: limits.bundleBytesMax });
     const files = manifests.map((file, index) => ({ path: file.path, bytes: contents[index] ?? new Uint8Array() }));
     metrics.count("renders");
-    const result = await renderer.render({ files, limits }, { signal });
+    const result = await bundler.bundle({ files, limits }, { signal });
     if (result.kind === "invalid") {
-      // The renderer cannot know of which App this is, nor what stays.
+      // The bundler cannot know of which App this is, nor what stays.
       return isNothing(result) ? { kind: "invalid", problems: [nothingRendered(appName, path)] } : result;
     }
     const { digest, objects, bytes, compressed } = result.bundle;
@@ -366,7 +366,7 @@ async function renderFiles(
 const isNothing = (outcome: { readonly kind: string; readonly problems?: readonly Problem[] }): boolean =>
   outcome.problems?.every((problem) => problem.code === "NothingRendered") ?? false;
 
-/** What a directory gave, by its object id and the renderer's version: the least recently used go first. */
+/** What a directory gave, by its object id and the bundler's version: the least recently used go first. */
 function createMemo(): { get(key: string): Outcome | undefined; set(key: string, outcome: Outcome): void } {
   const known = new Map<string, Outcome>();
   return {

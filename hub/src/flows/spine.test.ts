@@ -100,11 +100,11 @@ describe("from commit to cluster and back", () => {
     await fixture.hub.commands.apply(person, [appOf("bank")], { dryRun: false });
     await vi.waitFor(async () => expect((await bank()).release?.number).toBe(1), soon);
     await fixture.hub.settled();
-    const rendersBefore = fixture.renderer.renders;
+    const rendersBefore = fixture.bundler.renders;
     fixture.push({ ...BETTER, "apps/bank/web.yaml": "Deployment bank v1" });
     await fixture.wake();
     await released(2);
-    expect(fixture.renderer.renders).toBe(rendersBefore + 1);
+    expect(fixture.bundler.renders).toBe(rendersBefore + 1);
     expect((await bank()).release?.number).toBe(1);
   });
   const bank = () => fixture.hub.queries.app({ project: "default", name: "bank" });
@@ -113,7 +113,7 @@ describe("from commit to cluster and back", () => {
     await deployed();
     fixture.push({ "apps/shop/web.yaml": "Deployment web v1\n# a comment", "README.md": "x" });
     await fixture.wake();
-    await vi.waitFor(() => expect(fixture.renderer.renders).toBe(2), soon);
+    await vi.waitFor(() => expect(fixture.bundler.renders).toBe(2), soon);
     await fixture.hub.settled();
     expect((await shopView()).release?.number).toBe(1);
   });

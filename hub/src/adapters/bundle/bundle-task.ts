@@ -1,23 +1,23 @@
-import type { RenderLimits, RenderResult } from "../../ports/renderer.ts";
+import type { BundleLimits, BundleResult } from "../../ports/bundler.ts";
 
 /** What goes to a worker: all contents in one buffer, which is handed over and not copied again. */
-export interface PlainTask {
+export interface BundleTask {
   readonly paths: readonly string[];
   readonly sizes: readonly number[];
   readonly contents: ArrayBuffer;
-  readonly limits: RenderLimits;
+  readonly limits: BundleLimits;
   /** One 32-bit integer: the index of the file that is being read, or -1. */
   readonly reading: SharedArrayBuffer;
 }
 
-export type PlainAnswer = RenderResult;
+export type BundleAnswer = BundleResult;
 
 interface File {
   readonly path: string;
   readonly bytes: Uint8Array;
 }
 
-export function packFiles(files: readonly File[]): Pick<PlainTask, "paths" | "sizes" | "contents"> {
+export function packFiles(files: readonly File[]): Pick<BundleTask, "paths" | "sizes" | "contents"> {
   const contents = new Uint8Array(files.reduce((total, { bytes }) => total + bytes.length, 0));
   let offset = 0;
   for (const { bytes } of files) {
@@ -31,7 +31,7 @@ export function packFiles(files: readonly File[]): Pick<PlainTask, "paths" | "si
   };
 }
 
-export function unpackFiles({ paths, sizes, contents }: Pick<PlainTask, "paths" | "sizes" | "contents">): File[] {
+export function unpackFiles({ paths, sizes, contents }: Pick<BundleTask, "paths" | "sizes" | "contents">): File[] {
   let offset = 0;
   return paths.map((path, index) => {
     const size = sizes[index] as number;

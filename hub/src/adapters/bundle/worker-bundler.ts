@@ -2,26 +2,26 @@ import { Worker } from "node:worker_threads";
 import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
 import { type Log, silentLog } from "@muster/shared/log.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import type { Renderer, RenderInput, RenderResult } from "../../ports/renderer.ts";
-import { type PlainAnswer, type PlainTask, packFiles } from "./plain-task.ts";
-import { nothingRendered } from "./render-plain.ts";
+import type { BundleInput, BundleResult, Bundler } from "../../ports/bundler.ts";
+import { nothingRendered } from "./bundle-manifests.ts";
+import { type BundleAnswer, type BundleTask, packFiles } from "./bundle-task.ts";
 import { WorkerCrash, WorkerPool } from "./worker-pool.ts";
 
-export interface PlainRendererOptions {
+export interface WorkerBundlerOptions {
   /** Threads that render at the same time; two or more, so that a hostile App holds up no other. */
   readonly workers: number;
-  readonly limits?: Partial<PlainRendererLimits>;
+  readonly limits?: Partial<WorkerBundlerLimits>;
   readonly log?: Log;
 }
 
-export interface PlainRendererLimits {
+export interface WorkerBundlerLimits {
   /** Heap of one worker. What needs more is told as the fault of the file that was being read. */
   readonly workerMemoryMb: number;
   readonly queueLengthMax: number;
   readonly idleMs: number;
 }
 
-export const PLAIN_RENDERER_LIMITS: PlainRendererLimits = {
+export const WORKER_BUNDLER_LIMITS: WorkerBundlerLimits = {
   workerMemoryMb: 384,
   queueLengthMax: 10_000,
   idleMs: 15_000,
@@ -37,12 +37,12 @@ const VERSION = "plain/1";
  * Renders folders of YAML and JSON files as they are. Files count whose name ends in `.yaml`, `.yml` or `.json`, in the
  * App's folder and below; what is hidden (a name that begins with a dot, anywhere in the path) does not.
  */
-export function createPlainRenderer(options: PlainRendererOptions): Renderer {
-  const limits = { ...PLAIN_RENDERER_LIMITS, ...options.limits };
+export function createWorkerBundler(options: WorkerBundlerOptions): Bundler {
+  const limits = { ...WORKER_BUNDLER_LIMITS, ...options.limits };
   const log = options.log ?? silentLog;
   const pool = new WorkerPool({
     startWorker: () =>
-      new Worker(new URL("./plain.worker.ts", import.meta.url), {
+      new Worker(new URL("./bundle.worker.ts", import.meta.url), {
         name: "render",
         env: {},
         execArgv: [],
@@ -58,26 +58,26 @@ export function createPlainRenderer(options: PlainRendererOptions): Renderer {
     kind: "plain",
     version: VERSION,
     prepare: () => pool.warm(),
-    render: (input, { signal }) => render(pool, limits, input, signal),
+    bundle: (input, { signal }) => bundle(pool, limits, input, signal),
     close: () => pool.close(),
   };
 }
 
-async function render(
+async function bundle(
   pool: WorkerPool,
-  limits: PlainRendererLimits,
-  input: RenderInput,
+  limits: WorkerBundlerLimits,
+  input: BundleInput,
   signal: AbortSignal,
-): Promise<RenderResult> {
+): Promise<BundleResult> {
   const files = input.files.filter(({ path }) => isManifestPath(path));
   if (files.length === 0) return invalid(nothingRendered(0));
 
   const reading = new SharedArrayBuffer(4);
   new Int32Array(reading)[0] = -1;
-  const message: PlainTask = { ...packFiles(files), limits: input.limits, reading };
+  const message: BundleTask = { ...packFiles(files), limits: input.limits, reading };
   const lastRead = () => files[Atomics.load(new Int32Array(reading), 0)]?.path;
   try {
-    return await pool.run<PlainAnswer>({
+    return await pool.run<BundleAnswer>({
       message,
       transfer: [message.contents],
       what: "rendering",
@@ -99,9 +99,9 @@ async function render(
 const isManifestPath = (path: string): boolean =>
   /\.(?:ya?ml|json)$/i.test(path) && !path.split("/").some((part) => part.startsWith("."));
 
-const invalid = (problem: Problem): RenderResult => ({ kind: "invalid", problems: [problem] });
+const invalid = (problem: Problem): BundleResult => ({ kind: "invalid", problems: [problem] });
 
-function outOfMemory(path: string | undefined, { workerMemoryMb }: PlainRendererLimits): Problem {
+function outOfMemory(path: string | undefined, { workerMemoryMb }: WorkerBundlerLimits): Problem {
   return {
     code: "RenderFailed",
     message: `reading this needs more than the ${workerMemoryMb} MB of memory that a render may use.`,

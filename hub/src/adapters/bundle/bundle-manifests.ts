@@ -4,12 +4,12 @@ import { duplicateProblems } from "@muster/shared/manifest/duplicates.ts";
 import { formatMebibytes, type Manifest, parseManifests } from "@muster/shared/manifest/parse.ts";
 import { formatObject, type ObjectRef } from "@muster/shared/model/object-ref.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import type { RenderLimits, RenderResult } from "../../ports/renderer.ts";
+import type { BundleLimits, BundleResult } from "../../ports/bundler.ts";
 
-export interface PlainRender {
+export interface BundleSources {
   /** In any order; the result does not depend on it. */
   readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
-  readonly limits: RenderLimits;
+  readonly limits: BundleLimits;
 }
 
 /** The most problems that are told at once. */
@@ -20,7 +20,10 @@ const LARGEST_NAMED = 3;
  * The bundle of a folder of manifests: reads every file, then seals what was found. Synchronous and pure: it runs in a
  * worker. `onFile` is told the index (in `files`) of each file before it is read.
  */
-export function renderPlain({ files, limits }: PlainRender, onFile: (index: number) => void = () => {}): RenderResult {
+export function bundleManifests(
+  { files, limits }: BundleSources,
+  onFile: (index: number) => void = () => {},
+): BundleResult {
   const problems: Problem[] = [];
   const objects: { ref: ObjectRef; place: Manifest["place"]; json: string }[] = [];
   const largest: { ref: ObjectRef; place: Manifest["place"]; bytes: number }[] = [];
@@ -63,7 +66,7 @@ function keepLargest<T extends { bytes: number }>(largest: T[], candidate: T): v
   largest.length = Math.min(largest.length, LARGEST_NAMED);
 }
 
-function tooManyObjects({ objectsMax }: RenderLimits): Problem {
+function tooManyObjects({ objectsMax }: BundleLimits): Problem {
   return {
     code: "TooManyObjects",
     message: `this folder defines more than ${objectsMax} objects.`,
@@ -75,7 +78,7 @@ function tooManyObjects({ objectsMax }: RenderLimits): Problem {
 function bundleTooLarge(
   largest: readonly { ref: ObjectRef; place: Manifest["place"]; bytes: number }[],
   bytes: number,
-  { bundleBytesMax }: RenderLimits,
+  { bundleBytesMax }: BundleLimits,
 ): Problem {
   const names = largest.map(
     ({ ref, bytes, place }) => `${formatObject(ref)} (${formatMebibytes(bytes)}, ${place.path})`,

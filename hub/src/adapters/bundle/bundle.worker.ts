@@ -1,22 +1,22 @@
 import { type MessagePort, parentPort } from "node:worker_threads";
-import { type PlainAnswer, type PlainTask, unpackFiles } from "./plain-task.ts";
-import { renderPlain } from "./render-plain.ts";
+import { bundleManifests } from "./bundle-manifests.ts";
+import { type BundleAnswer, type BundleTask, unpackFiles } from "./bundle-task.ts";
 
 // Reads, canonicalises, hashes and compresses: all that the hub's main thread must not.
 const port = parentPort as MessagePort;
 
-port.on("message", (task: PlainTask) => {
+port.on("message", (task: BundleTask) => {
   const reading = new Int32Array(task.reading);
-  const result = renderPlain({ files: unpackFiles(task), limits: task.limits }, (index) => {
+  const result = bundleManifests({ files: unpackFiles(task), limits: task.limits }, (index) => {
     // The pool looks here when this worker dies or takes too long.
     Atomics.store(reading, 0, index);
   });
   Atomics.store(reading, 0, -1);
   if (result.kind === "invalid") {
-    port.postMessage(result satisfies PlainAnswer);
+    port.postMessage(result satisfies BundleAnswer);
     return;
   }
   const compressed = Uint8Array.from(result.bundle.compressed);
-  const answer: PlainAnswer = { kind: "rendered", bundle: { ...result.bundle, compressed } };
+  const answer: BundleAnswer = { kind: "rendered", bundle: { ...result.bundle, compressed } };
   port.postMessage(answer, [compressed.buffer]);
 });

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "@muster/shared/model/ids.ts";
-import type { Renderer, RenderInput, RenderResult } from "../ports/renderer.ts";
+import type { BundleInput, BundleResult, Bundler } from "../ports/bundler.ts";
 
 /** Each line `Kind name` of each file is an object; a line `BROKEN` is a mistake; other text changes nothing. */
-export class FakeRenderer implements Renderer {
+export class FakeBundler implements Bundler {
   readonly kind = "plain";
   readonly version: string;
   renders = 0;
@@ -14,7 +14,7 @@ export class FakeRenderer implements Renderer {
 
   prepare(): void {}
 
-  async render({ files }: RenderInput): Promise<RenderResult> {
+  async bundle({ files }: BundleInput): Promise<BundleResult> {
     this.renders += 1;
     const objects: string[] = [];
     for (const file of files) {

@@ -2,45 +2,45 @@ import { decodeBundle } from "@muster/shared/manifest/bundle.ts";
 import { problem } from "@muster/shared/model/problem.ts";
 import { configMap, deployment, manifestFile } from "@muster/shared/testing/manifests.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { RENDER_LIMITS, type Renderer, type RenderInput, type RenderLimits, type RenderResult } from "./renderer.ts";
+import { BUNDLE_LIMITS, type BundleInput, type BundleLimits, type BundleResult, type Bundler } from "./bundler.ts";
 
 const never = new AbortController().signal;
 
 type Files = Record<string, string | Uint8Array>;
 
-function inputOf(files: Files, limits: Partial<RenderLimits> = {}): RenderInput {
+function inputOf(files: Files, limits: Partial<BundleLimits> = {}): BundleInput {
   return {
     files: Object.entries(files).map(([path, content]) => ({
       path,
       bytes: typeof content === "string" ? Buffer.from(content) : content,
     })),
-    limits: { ...RENDER_LIMITS, ...limits },
+    limits: { ...BUNDLE_LIMITS, ...limits },
   };
 }
 
-const problemsOf = (result: RenderResult) => {
+const problemsOf = (result: BundleResult) => {
   if (result.kind !== "invalid") throw new Error("expected problems");
   for (const each of result.problems) expect(problem.parse(each)).toEqual(each);
   return result.problems;
 };
 
-/** Seconds of work for any renderer: many files near the size limit. */
+/** Seconds of work for any bundler: many files near the size limit. */
 const heavy = (): Files => {
   const file = Buffer.from(`x: [${"{a: 1},".repeat(400_000)}]\n`);
   return Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`heavy-${i}.yaml`, file]));
 };
 
-/** `make` gives a renderer that can render at least two inputs at the same time. */
-export function rendererContract(make: () => Renderer): void {
-  describe("Renderer", () => {
-    let renderer: Renderer;
+/** `make` gives a bundler that can render at least two inputs at the same time. */
+export function bundlerContract(make: () => Bundler): void {
+  describe("Bundler", () => {
+    let bundler: Bundler;
     beforeEach(() => {
-      renderer = make();
+      bundler = make();
     });
-    afterEach(() => renderer.close());
+    afterEach(() => bundler.close());
 
-    const render = (files: Files, limits: Partial<RenderLimits> = {}, signal = never) =>
-      renderer.render(inputOf(files, limits), { signal });
+    const render = (files: Files, limits: Partial<BundleLimits> = {}, signal = never) =>
+      bundler.bundle(inputOf(files, limits), { signal });
 
     it("gives a bundle that can be taken apart again", async () => {
       const result = await render({
@@ -73,7 +73,7 @@ export function rendererContract(make: () => Renderer): void {
       const digests = renders.map((result) => (result.kind === "rendered" ? result.bundle.digest : result));
       expect(new Set(digests).size).toBe(1);
       expect(digests[0]).toMatch(/^b1:sha256:/);
-      expect(renderer.version).not.toBe("");
+      expect(bundler.version).not.toBe("");
     });
 
     it("reads manifests only: no other files, nothing hidden", async () => {
@@ -206,7 +206,7 @@ export function rendererContract(make: () => Renderer): void {
 
     it("cancels what runs when it is closed, and takes nothing more", async () => {
       const running = expect(render(heavy())).rejects.toMatchObject({ code: "cancelled" });
-      await renderer.close();
+      await bundler.close();
       await running;
       await expect(render({ "a.yaml": "a: 1" })).rejects.toMatchObject({ code: "cancelled" });
     });
