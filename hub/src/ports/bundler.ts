@@ -1,11 +1,22 @@
 import type { Digest } from "@muster/shared/model/ids.ts";
 import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
+import type { BundleTransform } from "../core/transform/bundle-transform.ts";
+
+export type * from "../core/transform/bundle-transform.ts";
 
 export interface BundleInput {
   /** Paths are relative to the App's folder, `/`-separated; so are those in problems. */
   readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
-  /** For objects that name no namespace. Whether a kind has one is the API server's knowledge: the agent applies it. */
+  /**
+   * Values of `${…}` in the manifests, by name: App variables, `cluster.name`, `cluster.labels.<key>`,
+   * `cluster.facts.<key>`. Null or absent: manifests are taken as they stand.
+   */
+  readonly substitute?: { readonly values: Readonly<Record<string, string>> } | null;
+  /** Whether the answer tells which variables the manifests mention; with or without substituting them. */
+  readonly collectReferences?: boolean;
+  /** What this variant changes in the objects, after substitution. */
+  readonly transform?: BundleTransform;
   readonly limits: BundleLimits;
 }
 
@@ -34,7 +45,15 @@ export interface SealedBundle {
 }
 
 export type BundleResult =
-  | { readonly kind: "rendered"; readonly bundle: SealedBundle }
+  | {
+      readonly kind: "rendered";
+      readonly bundle: SealedBundle;
+      /**
+       * The variables that the manifests mention, sorted, whether or not they have a value; another value of any other
+       * variable gives the same bundle. Empty unless `collectReferences`.
+       */
+      readonly references: readonly string[];
+    }
   /** The same input will always fail: every problem names file, line and rule. */
   | { readonly kind: "invalid"; readonly problems: readonly Problem[] };
 

@@ -33,6 +33,7 @@ export class FakeBundler implements Bundler {
     const bytes = new TextEncoder().encode(objects.join("\n"));
     return {
       kind: "rendered",
+      references: [],
       bundle: {
         digest: `b1:sha256:${createHash("sha256").update(bytes).digest("hex")}` as Digest,
         compressed: bytes,

@@ -56,7 +56,7 @@ export function bundleManifests(
   if (objects.length === 0) return { kind: "invalid", problems: [nothingRendered(files.length)] };
 
   const { digest, compressed, canonical, refs } = sealBundle(objects);
-  return { kind: "rendered", bundle: { digest, compressed, bytes: canonical.length, objects: refs } };
+  return { kind: "rendered", bundle: { digest, compressed, bytes: canonical.length, objects: refs }, references: [] };
 }
 
 function keepLargest<T extends { bytes: number }>(largest: T[], candidate: T): void {

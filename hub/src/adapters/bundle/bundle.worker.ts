@@ -17,6 +17,6 @@ port.on("message", (task: BundleTask) => {
     return;
   }
   const compressed = Uint8Array.from(result.bundle.compressed);
-  const answer: BundleAnswer = { kind: "rendered", bundle: { ...result.bundle, compressed } };
+  const answer: BundleAnswer = { ...result, bundle: { ...result.bundle, compressed } };
   port.postMessage(answer, [compressed.buffer]);
 });
