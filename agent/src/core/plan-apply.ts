@@ -1,5 +1,5 @@
 import { assertNever } from "@muster/shared/errors.ts";
-import type { SyncOptions } from "@muster/shared/model/definitions.ts";
+import type { SyncOptions } from "@muster/shared/model/definitions/app.ts";
 import { type AppName, formatApp } from "@muster/shared/model/ids.ts";
 import type { InventoryEntry } from "@muster/shared/model/inventory.ts";
 import { formatObject, groupOf, type ObjectRef, objectKey } from "@muster/shared/model/object-ref.ts";

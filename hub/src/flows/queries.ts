@@ -1,8 +1,8 @@
 import { AppError, assertNever } from "@muster/shared/errors.ts";
-import { API_VERSION, type Definition } from "@muster/shared/model/definitions.ts";
+import { API_VERSION } from "@muster/shared/model/definitions/common.ts";
+import type { Definition } from "@muster/shared/model/definitions.ts";
 import { type AppName, type AppUid, type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
 import type { AppFacts } from "../core/app-facts.ts";
-import { nameOf } from "../core/documents/definition.ts";
 import { detailKey, type ReportDetail, reportDetail, reportDetails } from "../core/documents/observed.ts";
 import { explain, tellingPlacement } from "../core/explain.ts";
 import { detailApp, summarizeApp, viewPlacement, viewRelease } from "../core/summarize-app.ts";
@@ -111,18 +111,24 @@ export function createQueries(deps: {
 function definitionsOf(state: HubState, kind: Definition["kind"]): Definition[] {
   switch (kind) {
     case "App":
-      return [...state.apps()].sort(byName).map((stored) => stored.definition);
     case "Source":
-      return [...state.sources()].sort(byName).map((stored) => stored.definition);
+    case "AppSet":
+    case "Project":
+      return [...state.definitions.entries()]
+        .filter(([_key, stored]) => stored.kind === kind && !stored.deleted)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([_key, stored]) => stored.definition);
     case "Cluster":
       return [...state.clusters.values()]
         .filter((record) => record.revoked === null)
         .sort((a, b) => (a.name < b.name ? -1 : 1))
-        .map(({ name, labels }) => ({ apiVersion: API_VERSION, kind: "Cluster", metadata: { name, labels } }));
+        .map(({ name, labels }) => ({
+          apiVersion: API_VERSION,
+          kind: "Cluster",
+          metadata: { name, labels },
+          spec: { cordon: false },
+        }));
     default:
       return assertNever(kind);
   }
 }
-
-const byName = (a: Parameters<typeof nameOf>[0], b: Parameters<typeof nameOf>[0]): number =>
-  formatApp(nameOf(a)) < formatApp(nameOf(b)) ? -1 : 1;

@@ -5,7 +5,7 @@ import type { Log } from "@muster/shared/log.ts";
 import { type AppUid, type Digest, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { Rendered } from "../core/advance-intent.ts";
-import { nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
+import { gitOf, nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
 import { hasSameContent, type Release, type ReleaseOptions, releaseKey } from "../core/documents/release.ts";
 import type { Revision, SourceStatus } from "../core/documents/source-status.ts";
 import { judgeFiles, nothingRendered, pathNotFound, placeProblems } from "../core/judge-files.ts";
@@ -144,9 +144,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     const { project, name } = sourceOf(app);
     const status = source === null ? null : state.sourceStatuses.get(`${project}/${name}`);
     const isOfSource =
-      source !== null &&
-      status?.url === source.definition.spec.git.url &&
-      status.branch === source.definition.spec.git.ref.branch;
+      source !== null && status?.url === gitOf(source).url && status.branch === gitOf(source).ref.branch;
     if (source === null || status === null || !isOfSource || status.revision === null) return;
     const { revision } = status;
     const began = clock.now();
@@ -301,7 +299,7 @@ function makeRelease(
   { revision, tree, bundle }: FoundContent,
   { newest, options }: { newest: Release | null; options: ReleaseOptions },
 ): Release {
-  const { git } = source.definition.spec;
+  const git = gitOf(source);
   const isSameBundle = newest?.bundle.digest === bundle.digest;
   return {
     app: app.uid,

@@ -6,7 +6,7 @@ import { AppError, messageOf } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import { type AppName, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import { nameOf, type StoredSource, sourceKey } from "../core/documents/definition.ts";
+import { gitOf, nameOf, type StoredSource, sourceKey } from "../core/documents/definition.ts";
 import type { SourceStatus } from "../core/documents/source-status.ts";
 import { movedTo, noteFailure, noteHead, problemOfFetch } from "../core/source-progress.ts";
 import type { GitCredentials, GitHead, GitRepository, GitSource } from "../ports/git-source.ts";
@@ -58,8 +58,10 @@ interface Loop {
 }
 
 /** Sources that name one repository, branch and credential share one loop and one mirror. */
-const loopKey = ({ definition: { spec } }: StoredSource): string =>
-  JSON.stringify([spec.git.url, spec.git.ref.branch, spec.git.credentials ?? null]);
+const loopKey = (source: StoredSource): string => {
+  const { url, ref, credentials } = gitOf(source);
+  return JSON.stringify([url, ref.branch, credentials ?? null]);
+};
 
 /**
  * Git push or poll → Revision. One loop for each repository: fetch, note what was found, sleep until the next poll or
@@ -193,8 +195,8 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
 type Outcome = { kind: "fetched"; head: GitHead; at: Instant } | { kind: "failed"; problem: Problem; at: Instant };
 
 /** Whether a status was found for the address and branch that the Source has now. */
-const isOf = ({ definition: { spec } }: StoredSource, status: SourceStatus): boolean =>
-  status.url === spec.git.url && status.branch === spec.git.ref.branch;
+const isOf = (source: StoredSource, status: SourceStatus): boolean =>
+  status.url === gitOf(source).url && status.branch === gitOf(source).ref.branch;
 
 /** The head all Sources of a loop know, or null when they differ: the history is then judged from nothing. */
 function knownHead(state: HubState, sources: readonly StoredSource[]) {
@@ -218,7 +220,7 @@ export async function repositoryOf(
   source: StoredSource,
   credentials: TrackSourcesDeps["credentials"],
 ): Promise<GitRepository> {
-  const { url, ref, credentials: wanted } = source.definition.spec.git;
+  const { url, ref, credentials: wanted } = gitOf(source);
   const found = wanted === undefined ? null : await credentials(wanted);
   if (wanted !== undefined && found === null) {
     throw new AppError("unauthenticated", `the credential "${wanted}" is not mounted in the hub`, {
@@ -245,14 +247,12 @@ async function fetchOnce(
     metrics.took("fetch", clock.now() - began);
     return { kind: "fetched", head, at: clock.now() };
   } catch (thrown) {
-    const error = signal.aborted
-      ? abortedBy(signal, `the fetch of ${source.definition.spec.git.url}`, { timeoutMs })
-      : thrown;
+    const error = signal.aborted ? abortedBy(signal, `the fetch of ${gitOf(source).url}`, { timeoutMs }) : thrown;
     if (!stop.aborted) {
       metrics.count("fetch-failures");
       log.warn({ source: formatApp(nameOf(source)), reason: messageOf(error) }, "source not fetched");
     }
-    return { kind: "failed", problem: problemOfFetch(error, source.definition.spec.git), at: clock.now() };
+    return { kind: "failed", problem: problemOfFetch(error, gitOf(source)), at: clock.now() };
   }
 }
 
@@ -264,7 +264,7 @@ async function note(
   told: Set<string>,
 ): Promise<void> {
   const { state, log } = deps;
-  const { git } = source.definition.spec;
+  const git = gitOf(source);
   const key = sourceStatusKey(source);
   let before: SourceStatus | null = null;
   const after = await state.sourceStatuses.write(

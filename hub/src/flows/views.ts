@@ -3,7 +3,7 @@ import { type AppName, type AppUid, formatApp } from "@muster/shared/model/ids.t
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "../core/app-facts.ts";
 import type { ClusterRecord } from "../core/cluster-record.ts";
-import { nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
+import { gitOf, nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
 import type { Intent } from "../core/documents/intent.ts";
 import { isAhead, placementState } from "../core/fleet.ts";
 import { selects } from "../core/placement.ts";
@@ -126,7 +126,7 @@ export function createViews(deps: {
 
     source(source) {
       const { project, name } = nameOf(source);
-      const { url, ref } = source.definition.spec.git;
+      const { url, ref } = gitOf(source);
       const stored = state.sourceStatuses.get(`${project}/${name}`);
       // Of another address or branch: it says nothing of this one.
       const status = stored?.url === url && stored.branch === ref.branch ? stored : null;

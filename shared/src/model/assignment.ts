@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { syncOptions } from "./definitions.ts";
+import { syncOptions } from "./definitions/app.ts";
 import { appUid, clusterId, digest, hubId, name } from "./ids.ts";
 import { epoch, generation } from "./mark.ts";
 

@@ -29,7 +29,12 @@ describe("parseDefinition", () => {
       ["spec", "clusters", "matchExpressions", 0, "vlaues"],
       /did you mean "values"\?/,
     ],
-    ["a field near none", app({ replicas: 3 }), ["spec", "replicas"], /known here: source, destination, clusters/],
+    [
+      "a field near none",
+      app({ replicas: 3 }),
+      ["spec", "replicas"],
+      /known here: source, render, destination, clusters/,
+    ],
     ["a wrong word", app({ sync: { drift: "sometimes" } }), ["spec", "sync", "drift"], /"heal"\|"warn"\|"off"/],
     ["an empty selector", app({ clusters: {} }), ["spec", "clusters"], /all: true/],
     ["a missing field", { ...app({}), metadata: {} }, ["metadata", "name"], /^"metadata.name" is missing\.$/],
@@ -43,7 +48,7 @@ describe("parseDefinition", () => {
   });
 
   it.each([
-    ["https://me:secret@git.example.com/fleet.git", /holds no credentials.*spec\.git\.credentials/],
+    ["https://me:secret@git.example.com/fleet.git", /holds no credentials.*name them in/],
     ["https://s3cret@git.example.com/fleet.git", /holds no credentials/],
     ["ssh://git:secret@git.example.com/fleet.git", /holds no credentials/],
     ["https://git.example.com/fleet.git\u001b[2J", /no spaces or control characters/],

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { nearestName } from "../nearest-name.ts";
-import { API_VERSION, type Definition, definition } from "./definitions.ts";
+import { API_VERSION } from "./definitions/common.ts";
+import { DEFINITION_KINDS, type Definition, definition } from "./definitions.ts";
 
 /** One thing wrong with a definition. `path` leads to the field: `["spec", "sync", "drift"]`. */
 export interface DefinitionProblem {
@@ -52,8 +53,6 @@ export function formatPath(path: readonly (string | number)[]): string {
   );
 }
 
-const KINDS = ["Source", "App", "Cluster"] as const;
-
 function explainKind(value: unknown): DefinitionProblem | null {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return { code: "InvalidField", path: [], message: "a definition is a mapping with apiVersion, kind and metadata." };
@@ -63,10 +62,10 @@ function explainKind(value: unknown): DefinitionProblem | null {
     const found = apiVersion === undefined ? "is missing" : `is ${JSON.stringify(apiVersion)}`;
     return { code: "InvalidField", path: ["apiVersion"], message: `"apiVersion" ${found}; write ${API_VERSION}.` };
   }
-  if (KINDS.some((known) => known === kind)) return null;
-  const nearest = typeof kind === "string" ? nearestName(kind, KINDS) : null;
+  if (DEFINITION_KINDS.some((known) => known === kind)) return null;
+  const nearest = typeof kind === "string" ? nearestName(kind, DEFINITION_KINDS) : null;
   const found = kind === undefined ? `"kind" is missing` : `"kind" is ${JSON.stringify(kind)}`;
-  const hint = nearest === null ? `known kinds are ${KINDS.join(", ")}` : `did you mean ${nearest}?`;
+  const hint = nearest === null ? `known kinds are ${DEFINITION_KINDS.join(", ")}` : `did you mean ${nearest}?`;
   return { code: "KindUnknown", path: ["kind"], message: `${found}; ${hint}${hint.endsWith("?") ? "" : "."}` };
 }
 

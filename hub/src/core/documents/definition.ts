@@ -1,10 +1,13 @@
-import { appDefinition, sourceDefinition } from "@muster/shared/model/definitions.ts";
-import { type AppName, appUid } from "@muster/shared/model/ids.ts";
+import { appDefinition } from "@muster/shared/model/definitions/app.ts";
+import { appSetDefinition } from "@muster/shared/model/definitions/app-set.ts";
+import { projectDefinition } from "@muster/shared/model/definitions/project.ts";
+import { formatRef, sourceDefinition } from "@muster/shared/model/definitions/source.ts";
+import { type AppName, appUid, formatApp } from "@muster/shared/model/ids.ts";
 import { z } from "zod";
 import { waitingAudit } from "./audit-entry.ts";
 import type { Noun } from "./noun.ts";
 
-/** `definitions/app/<project>/<name>` and `definitions/source/<project>/<name>`: what people wrote, and who owns it. */
+/** `definitions/<app|source|appset>/<project>/<name>`, `definitions/project/<name>`: what people wrote, and who owns it. */
 const common = {
   /** Only the owner may change it: the API now, a Source that holds definitions later. */
   owner: z.literal("api"),
@@ -28,13 +31,31 @@ export const storedSource = z.object({
 });
 export type StoredSource = z.infer<typeof storedSource>;
 
-export const storedDefinition = z.discriminatedUnion("kind", [storedApp, storedSource]);
+export const storedAppSet = z.object({
+  kind: z.literal("AppSet"),
+  uid: z.string(),
+  definition: appSetDefinition,
+  ...common,
+});
+export type StoredAppSet = z.infer<typeof storedAppSet>;
+
+export const storedProject = z.object({
+  kind: z.literal("Project"),
+  uid: z.string(),
+  definition: projectDefinition,
+  ...common,
+});
+export type StoredProject = z.infer<typeof storedProject>;
+
+export const storedDefinition = z.discriminatedUnion("kind", [storedApp, storedSource, storedAppSet, storedProject]);
 export type StoredDefinition = z.infer<typeof storedDefinition>;
 
 export const definitions: Noun<StoredDefinition> = { collection: "definitions", schema: storedDefinition };
 
 export const appKey = (app: AppName): string => `app/${app.project}/${app.name}`;
 export const sourceKey = (source: AppName): string => `source/${source.project}/${source.name}`;
+export const appSetKey = (set: AppName): string => `appset/${set.project}/${set.name}`;
+export const projectKey = (name: string): string => `project/${name}`;
 
 /** The Source that an App names: Sources are found in the App's own project. */
 export const sourceOf = (app: StoredApp): AppName => ({
@@ -42,7 +63,24 @@ export const sourceOf = (app: StoredApp): AppName => ({
   name: app.definition.spec.source.name,
 });
 
-export const nameOf = (definition: StoredDefinition): AppName => ({
-  project: definition.definition.metadata.project,
-  name: definition.definition.metadata.name,
+export const nameOf = ({ definition: { metadata } }: StoredApp | StoredSource | StoredAppSet): AppName => ({
+  project: metadata.project,
+  name: metadata.name,
 });
+
+/** Where a Source is, as far as it is tracked now: its address and branch. */
+export function gitOf({ definition: { spec } }: StoredSource): {
+  readonly url: string;
+  readonly ref: { readonly branch: string };
+  readonly credentials?: string | undefined;
+} {
+  const remote = spec.git ?? spec.oci;
+  if (remote === undefined) throw new Error("a source without a remote");
+  const branch = spec.git?.ref.branch ?? formatRef(remote.ref);
+  return { url: remote.url, ref: { branch }, credentials: remote.credentials };
+}
+
+/** How people are told of a definition: `app storefront/shop`, `project storefront`. */
+export function formatDefinition({ kind, definition: { metadata } }: StoredDefinition): string {
+  return `${kind.toLowerCase()} ${"project" in metadata ? formatApp(metadata) : metadata.name}`;
+}

@@ -1,4 +1,4 @@
-import { syncOptions } from "@muster/shared/model/definitions.ts";
+import { syncOptions } from "@muster/shared/model/definitions/app.ts";
 import { type AppUid, appUid, commitId, digest, name } from "@muster/shared/model/ids.ts";
 import { z } from "zod";
 import type { Noun } from "./noun.ts";

@@ -1,16 +1,16 @@
 import type { Clock } from "@muster/shared/clock.ts";
 import { AppError, assertNever } from "@muster/shared/errors.ts";
-import type {
-  AppDefinition,
-  ClusterDefinition,
-  Definition,
-  SourceDefinition,
-} from "@muster/shared/model/definitions.ts";
+import type { AppDefinition } from "@muster/shared/model/definitions/app.ts";
+import type { AppSetDefinition } from "@muster/shared/model/definitions/app-set.ts";
+import type { ClusterDefinition } from "@muster/shared/model/definitions/cluster.ts";
+import type { ProjectDefinition } from "@muster/shared/model/definitions/project.ts";
+import type { SourceDefinition } from "@muster/shared/model/definitions/source.ts";
+import type { Definition } from "@muster/shared/model/definitions.ts";
 import { type AppName, type AppUid, formatApp } from "@muster/shared/model/ids.ts";
 import { parseDefinition } from "@muster/shared/model/parse-definition.ts";
 import { nearestName } from "@muster/shared/nearest-name.ts";
 import type { AuditEntry } from "../../core/documents/audit-entry.ts";
-import { appKey, type StoredDefinition, sourceKey } from "../../core/documents/definition.ts";
+import { appKey, appSetKey, projectKey, type StoredDefinition, sourceKey } from "../../core/documents/definition.ts";
 import { place } from "../../core/placement.ts";
 import type { ApplyResult } from "../../core/views.ts";
 import type { Actor } from "../../ports/hub-commands.ts";
@@ -130,6 +130,10 @@ function applyOne(deps: Deps, actor: Actor, definition: Definition, dryRun: bool
       return applyApp(deps, actor, definition, dryRun);
     case "Source":
       return applySource(deps, actor, definition, dryRun);
+    case "AppSet":
+      return applyAppSet(deps, actor, definition, dryRun);
+    case "Project":
+      return applyProject(deps, actor, definition, dryRun);
     case "Cluster":
       return applyCluster(deps, actor, definition, dryRun);
     default:
@@ -173,13 +177,35 @@ async function applySource(deps: Deps, actor: Actor, definition: SourceDefinitio
   return { kind: "Source", name: formatApp(name), outcome, gains: [], loses: [] };
 }
 
+async function applyAppSet(deps: Deps, actor: Actor, definition: AppSetDefinition, dryRun: boolean): Promise<Result> {
+  const name: AppName = definition.metadata;
+  const outcome = await store(deps, actor, appSetKey(name), definition, dryRun, (current, common) => ({
+    kind: "AppSet",
+    uid: current?.kind === "AppSet" && !current.deleted ? current.uid : deps.newId(),
+    definition,
+    ...common,
+  }));
+  return { kind: "AppSet", name: formatApp(name), outcome, gains: [], loses: [] };
+}
+
+async function applyProject(deps: Deps, actor: Actor, definition: ProjectDefinition, dryRun: boolean): Promise<Result> {
+  const { name } = definition.metadata;
+  const outcome = await store(deps, actor, projectKey(name), definition, dryRun, (current, common) => ({
+    kind: "Project",
+    uid: current?.kind === "Project" && !current.deleted ? current.uid : deps.newId(),
+    definition,
+    ...common,
+  }));
+  return { kind: "Project", name, outcome, gains: [], loses: [] };
+}
+
 type Common = Pick<StoredDefinition, "owner" | "changes" | "created" | "changed" | "deleted" | "audit">;
 
 async function store(
   { state, clock }: Deps,
   actor: Actor,
   key: string,
-  definition: AppDefinition | SourceDefinition,
+  definition: Exclude<Definition, ClusterDefinition>,
   dryRun: boolean,
   make: (current: StoredDefinition | null, common: Common) => StoredDefinition,
 ): Promise<Result["outcome"]> {
@@ -207,7 +233,7 @@ async function store(
       actor,
       action: isThere ? "DefinitionChanged" : "DefinitionCreated",
       subject: key.replace("/", " "),
-      detail: `${isThere ? "changed" : "created"} ${next.kind} ${formatApp(definition.metadata)}`,
+      detail: `${isThere ? "changed" : "created"} ${next.kind} ${key.slice(key.indexOf("/") + 1)}`,
     };
     return { ...next, audit: [...next.audit, entry] };
   };

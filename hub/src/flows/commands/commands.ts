@@ -3,7 +3,14 @@ import { AppError } from "@muster/shared/errors.ts";
 import { type AppName, type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
 import type { Labels } from "@muster/shared/model/selector.ts";
 import type { ClusterRecord } from "../../core/cluster-record.ts";
-import { appKey, type StoredApp, type StoredDefinition, sourceKey, sourceOf } from "../../core/documents/definition.ts";
+import {
+  appKey,
+  formatDefinition,
+  type StoredApp,
+  type StoredDefinition,
+  sourceKey,
+  sourceOf,
+} from "../../core/documents/definition.ts";
 import { type Intent, newIntent, targetRelease } from "../../core/documents/intent.ts";
 import { splitOperation } from "../../core/documents/operation.ts";
 import { releaseKey } from "../../core/documents/release.ts";
@@ -158,7 +165,7 @@ function freshIntent(state: HubState, { uid, definition }: StoredApp): Intent {
 
 function asDeleted(current: StoredDefinition, actor: Actor, now: number): StoredDefinition {
   const changes = current.changes + 1;
-  const what = `${current.kind.toLowerCase()} ${formatApp(current.definition.metadata)}`;
+  const what = formatDefinition(current);
   const entry = {
     id: `definition.${current.uid}.${changes}`,
     at: now,
