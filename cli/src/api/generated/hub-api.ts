@@ -607,17 +607,44 @@ export interface components {
                 project: string;
             };
             spec: {
-                git: {
+                definitions?: {
+                    path: string;
+                };
+                git?: {
                     credentials?: string;
+                    /** @default false */
+                    lfs: boolean;
                     /**
                      * @default {
                      *       "branch": "main"
                      *     }
                      */
                     ref: {
-                        branch: string;
+                        branch?: string;
+                        commit?: string;
+                        semver?: string;
+                        tag?: string;
                     };
+                    /** @default false */
+                    submodules: boolean;
                     url: string;
+                    verify?: {
+                        signers: string[];
+                    };
+                };
+                oci?: {
+                    credentials?: string;
+                    /**
+                     * @default {
+                     *       "tag": "latest"
+                     *     }
+                     */
+                    ref: {
+                        digest?: string;
+                        semver?: string;
+                        tag?: string;
+                    };
+                    url: string & (unknown & unknown);
                 };
                 /** @default 1m */
                 poll: string;
@@ -649,12 +676,120 @@ export interface components {
                      * @enum {string}
                      */
                     action: "delete" | "keep";
+                    /** @default 10m */
+                    grace: string;
+                };
+                /** @default [] */
+                overrides: {
+                    clusters: components["schemas"]["ClusterSelector"];
+                    helm?: {
+                        releaseName?: string;
+                        /** @default {} */
+                        set: {
+                            [key: string]: unknown;
+                        };
+                        /** @default [] */
+                        values: (string | {
+                            /** @default false */
+                            optional: boolean;
+                            path: string;
+                            source?: string;
+                        })[];
+                        /** @default {} */
+                        valuesObject: {
+                            [key: string]: unknown;
+                        };
+                    };
+                    images?: {
+                        digest?: string;
+                        name: string;
+                        newName?: string;
+                        newTag?: string;
+                    }[];
+                    namePrefix?: string;
+                    namespace?: string;
+                    patches?: {
+                        json6902?: {
+                            from?: string;
+                            /** @enum {string} */
+                            op: "add" | "remove" | "replace" | "move" | "copy" | "test";
+                            path: string;
+                            value?: unknown;
+                        }[];
+                        merge?: {
+                            [key: string]: unknown;
+                        };
+                        target?: {
+                            annotationSelector?: string;
+                            group?: string;
+                            kind?: string;
+                            labelSelector?: string;
+                            name?: string;
+                            namespace?: string;
+                            version?: string;
+                        };
+                    }[];
+                    path?: string;
+                    replicas?: {
+                        count: number;
+                        kind?: string;
+                        name: string;
+                    }[];
+                    vars?: {
+                        [key: string]: string;
+                    };
+                }[];
+                render: {
+                    capabilities: {
+                        /** @default [] */
+                        apiVersions: string[];
+                        kubernetes?: string;
+                        /** @default false */
+                        live: boolean;
+                    };
+                    helm?: {
+                        chart?: {
+                            credentials?: string;
+                            name: string;
+                            repository: string & (unknown & unknown);
+                            version: string;
+                        };
+                        /** @default true */
+                        includeCrds: boolean;
+                        releaseName?: string;
+                        /** @default {} */
+                        set: {
+                            [key: string]: unknown;
+                        };
+                        /** @default [] */
+                        values: (string | {
+                            /** @default false */
+                            optional: boolean;
+                            path: string;
+                            source?: string;
+                        })[];
+                        /** @default {} */
+                        valuesObject: {
+                            [key: string]: unknown;
+                        };
+                    };
+                    kustomize?: Record<string, never>;
+                    plain?: {
+                        /** @default [] */
+                        exclude: string[];
+                        /** @default [] */
+                        include: string[];
+                        /** @default true */
+                        recurse: boolean;
+                    };
                 };
                 source: {
                     name: string;
                     /** @default . */
                     path: string;
                 };
+                /** @default false */
+                substitute: boolean;
                 sync: {
                     /**
                      * @default none
@@ -669,6 +804,113 @@ export interface components {
                     /** @default true */
                     prune: boolean;
                 };
+                /** @default [] */
+                takesOverFrom: string[];
+                /** @default {} */
+                vars: {
+                    [key: string]: string;
+                };
+            };
+        } | {
+            /** @constant */
+            apiVersion: "muster.dev/v1alpha1";
+            /** @constant */
+            kind: "AppSet";
+            metadata: {
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                /** @default default */
+                project: string;
+            };
+            spec: {
+                generator: {
+                    clusterLabel?: {
+                        key: string;
+                    };
+                    directories?: {
+                        /** @default [] */
+                        exclude: string[];
+                        path: string;
+                        source: string;
+                    };
+                    files?: {
+                        /** @default [] */
+                        exclude: string[];
+                        path: string;
+                        source: string;
+                    };
+                };
+                template: {
+                    metadata: {
+                        labels?: {
+                            [key: string]: string;
+                        };
+                        name: string;
+                    };
+                    spec: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        } | {
+            /** @constant */
+            apiVersion: "muster.dev/v1alpha1";
+            /** @constant */
+            kind: "Project";
+            metadata: {
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+            };
+            spec: {
+                /**
+                 * @default {
+                 *       "all": true
+                 *     }
+                 */
+                clusters: components["schemas"]["ClusterSelector"];
+                /**
+                 * @default [
+                 *       "*"
+                 *     ]
+                 */
+                credentials: string[];
+                kinds: {
+                    /** @default [] */
+                    cluster: string[];
+                    /**
+                     * @default [
+                     *       "*"
+                     *     ]
+                     */
+                    namespaced: string[];
+                };
+                /**
+                 * @default [
+                 *       "*"
+                 *     ]
+                 */
+                namespaces: string[];
+                quota: {
+                    apps?: number;
+                    bundleBytes?: number;
+                    objects?: number;
+                    renderSeconds?: number;
+                };
+                /** @default [] */
+                remoteBases: string[];
+                /**
+                 * @default [
+                 *       "**"
+                 *     ]
+                 */
+                repositories: string[];
+                serviceAccount?: string;
+                /** @default false */
+                suspended: boolean;
             };
         } | {
             /** @constant */
@@ -680,6 +922,10 @@ export interface components {
                     [key: string]: string;
                 };
                 name: string;
+            };
+            spec: {
+                /** @default false */
+                cordon: boolean;
             };
         };
         EnrolmentAnswer: {
@@ -822,7 +1068,7 @@ export interface components {
         };
         Problem: {
             /** @enum {string} */
-            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "SourceNotFound" | "NoRevision" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
+            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "RenderTimeout" | "RenderMemory" | "OutputTooLarge" | "RendererMissing" | "PathOutside" | "RemoteRefused" | "PluginRefused" | "DependencyMissing" | "NotReproducible" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "SourceNotFound" | "NoRevision" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
             fix?: string;
             message: string;
             /** @default {} */

@@ -7,6 +7,7 @@ import {
   credentialsName,
   durationText,
   glob,
+  json,
   projectMetadata,
   repositoryPath,
 } from "./common.ts";
