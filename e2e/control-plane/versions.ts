@@ -1,10 +1,10 @@
 /**
- * Every version the test control planes and the forge are built from, in one table. A change here needs the same
+ * Every version the test control planes, the forge and the renderers are built from, in one table. A change here needs the same
  * change in `modules/<tool>/go.mod` (`go get -tool PACKAGE@VERSION` there); `versions.test.ts` compares the two.
  */
 export type KubernetesChoice = "newest" | "older";
 
-export type ToolName = "etcd" | "kubernetes-newest" | "kubernetes-older" | "kwok" | "gitea";
+export type ToolName = "etcd" | "kubernetes-newest" | "kubernetes-older" | "kwok" | "gitea" | "helm" | "kustomize";
 
 export interface Tool {
   /** The folder below `modules/`, and the first part of the name in the cache. */
@@ -73,6 +73,23 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     tags: ["sqlite", "sqlite_unlock_notify"],
     cgo: true,
     folders: ["templates", "options", "public"],
+  },
+  // These two are what the hub renders with, not part of a cluster.
+  kustomize: {
+    name: "kustomize",
+    version: "v5.8.2",
+    module: "sigs.k8s.io/kustomize/kustomize/v5",
+    binaries: { kustomize: "sigs.k8s.io/kustomize/kustomize/v5" },
+    buildSeconds: 30,
+    stamp: { "sigs.k8s.io/kustomize/api/provenance.version": "v5.8.2" },
+  },
+  helm: {
+    name: "helm",
+    version: "v4.3.1",
+    module: "helm.sh/helm/v4",
+    binaries: { helm: "helm.sh/helm/v4/cmd/helm" },
+    buildSeconds: 150,
+    stamp: { "helm.sh/helm/v4/internal/version.version": "v4.3.1" },
   },
   "kubernetes-older": {
     name: "kubernetes-older",

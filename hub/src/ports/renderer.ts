@@ -102,16 +102,31 @@ export type TraceResult =
   | { readonly kind: "closure"; readonly closure: Closure }
   | { readonly kind: "invalid"; readonly problems: readonly Problem[] };
 
+export interface RenderedManifest {
+  /** From the root of the App's tree: the file itself, or the template or kustomization that this came out of. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  /** Absent: these are the bytes of the file, and mistakes in it are told with its lines. True: the lines are only those
+   *  of the output, so they are nobody's to look up. */
+  readonly isOutput?: true;
+}
+
 export type RenderResult =
   | {
       readonly kind: "rendered";
-      /** Manifests as text, for the Bundler. Of plain files the files themselves, so that mistakes are told with their lines. */
-      readonly manifests: readonly { readonly path: string; readonly bytes: Uint8Array }[];
+      /** Manifests as text, for the Bundler, ordered by path. */
+      readonly manifests: readonly RenderedManifest[];
       /** Not wrong, but worth knowing: a template that is not a function of its input, say. */
       readonly notices: readonly Problem[];
     }
   /** The same input will always fail. Paths in problems are from the root of the tree. */
   | { readonly kind: "invalid"; readonly problems: readonly Problem[] };
+
+export interface RenderCallOptions {
+  readonly signal: AbortSignal;
+  /** Who asks: the address of the App's repository. What one of them asks for never holds up the others. */
+  readonly fairnessKey: string;
+}
 
 /**
  * Turns a Revision's files into manifests. In two steps, because what a render reads is known before it is run:
@@ -132,6 +147,6 @@ export interface Renderer {
    */
   trace(request: RenderRequest, trees: ReadonlyMap<string, SourceTree>): Promise<TraceResult>;
   /** @throws AppError "unavailable" when it could not be run in time for reasons that are not the input's, "cancelled". */
-  render(job: RenderJob, opts: { signal: AbortSignal }): Promise<RenderResult>;
+  render(job: RenderJob, opts: RenderCallOptions): Promise<RenderResult>;
   close(): Promise<void>;
 }
