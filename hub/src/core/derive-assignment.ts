@@ -1,4 +1,4 @@
-import { type Assignment, CAPABILITIES } from "@muster/shared/model/assignment.ts";
+import { type Assignment, type RemovalLimit, RUN_REQUIRES } from "@muster/shared/model/assignment.ts";
 import type { ClusterId, HubId } from "@muster/shared/model/ids.ts";
 import type { AssignedEntry } from "./documents/assigned.ts";
 import type { Intent } from "./documents/intent.ts";
@@ -22,22 +22,31 @@ export function deriveAssignment({ hubId, cluster, app, entry, release }: Assign
     case "removed":
       return null;
     case "remove":
-      return { ...common, requires: ["apply/v1"], content: { kind: "remove", action: content.action } };
+      return {
+        ...common,
+        requires: ["apply/v1"],
+        content: { kind: "remove", action: content.action, ...limitOf(content) },
+      };
     case "run": {
       if (release === undefined || release.number !== content.release || release.app !== app.uid) {
         throw new Error(`release r${content.release} of ${app.uid} is needed to derive its assignment`);
       }
       return {
         ...common,
-        requires: [...CAPABILITIES],
+        requires: [...RUN_REQUIRES],
         content: {
           kind: "run",
           bundle: release.bundle,
           release: { number: release.number, commit: release.input.commit, direction: content.direction },
           destination: release.options.destination,
           sync: release.options.sync,
+          ...limitOf(content),
         },
       };
     }
   }
 }
+
+/** What was stored before there was a limit is sent without one: its bytes must stay what they were. */
+const limitOf = ({ removal }: { removal?: RemovalLimit | undefined }): { removal?: RemovalLimit } =>
+  removal === undefined ? {} : { removal };

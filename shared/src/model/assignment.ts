@@ -3,6 +3,14 @@ import { syncOptions } from "./definitions/app.ts";
 import { appUid, clusterId, digest, hubId, name } from "./ids.ts";
 import { epoch, generation } from "./mark.ts";
 
+/** How much an agent may delete by one assignment, unless a person approved it. */
+export const removalLimit = z.object({
+  /** The approval's id, or null: there is none. */
+  approval: z.string().max(64).nullable(),
+  objectsMax: z.int().min(0),
+});
+export type RemovalLimit = z.infer<typeof removalLimit>;
+
 /**
  * The whole desired state of one App in one cluster. It carries no time and no chance, so deriving it twice gives the
  * same bytes: an equal generation always means equal content.
@@ -22,9 +30,11 @@ export const assignment = z.object({
       release: z.object({ number: z.int().min(1), commit: z.string(), direction: z.enum(["forward", "back"]) }),
       destination: z.object({ namespace: name, createNamespace: z.boolean() }),
       sync: syncOptions,
+      /** Absent from a hub that knows no limit. */
+      removal: removalLimit.optional(),
     }),
     /** A tombstone: the only way an App leaves a cluster. */
-    z.object({ kind: z.literal("remove"), action: z.enum(["delete", "keep"]) }),
+    z.object({ kind: z.literal("remove"), action: z.enum(["delete", "keep"]), removal: removalLimit.optional() }),
   ]),
 });
 export type Assignment = z.infer<typeof assignment>;
@@ -37,4 +47,10 @@ export interface SignedAssignment {
 }
 
 /** What an agent of this version can be asked for in `requires`. */
-export const CAPABILITIES = ["bundle/b1", "apply/v1"] as const;
+export const CAPABILITIES = ["bundle/b1", "apply/v1", "removal/v1"] as const;
+
+/**
+ * What a `run` requires. Not `removal/v1`: an agent that does not know the limit ignores it, and the hub, which counted
+ * before it assigned, stands alone.
+ */
+export const RUN_REQUIRES = ["bundle/b1", "apply/v1"] as const;

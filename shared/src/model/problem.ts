@@ -46,6 +46,7 @@ export const problemCode = z.enum([
   "ImmutableField",
   "KindUnknown",
   "NotOwned",
+  "RemovalNeedsApproval",
   "ClusterUnavailable",
   "NamespaceMissing",
   "Timeout",

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { AppError } from "../errors.ts";
-import { type Assignment, assignment, type SignedAssignment } from "../model/assignment.ts";
+import { type Assignment, assignment, type RemovalLimit, type SignedAssignment } from "../model/assignment.ts";
 import {
   type Assignment as AssignmentMessage,
   AssignmentSchema,
@@ -63,6 +63,7 @@ export function decodeAssignment(payload: Uint8Array): Assignment {
             release: { number: run.releaseNumber, commit: run.releaseCommit, direction: run.direction },
             destination: { namespace: run.namespace, createNamespace: run.createNamespace },
             sync: { adopt: run.adopt, drift: run.drift, prune: run.prune },
+            ...readLimit(run.removal),
           },
         },
         "assignment",
@@ -71,7 +72,7 @@ export function decodeAssignment(payload: Uint8Array): Assignment {
     case "remove":
       return readModel(
         assignment,
-        { ...common, content: { kind: "remove", action: content.value.action } },
+        { ...common, content: { kind: "remove", action: content.value.action, ...readLimit(content.value.removal) } },
         "assignment",
       );
     default:
@@ -124,7 +125,7 @@ function toMessage(value: Assignment): MessageInitShape<typeof AssignmentSchema>
     requires: value.requires,
     content:
       content.kind === "remove"
-        ? { case: "remove", value: { action: content.action } }
+        ? { case: "remove", value: { action: content.action, ...writeLimit(content.removal) } }
         : {
             case: "run",
             value: {
@@ -139,7 +140,17 @@ function toMessage(value: Assignment): MessageInitShape<typeof AssignmentSchema>
               adopt: content.sync.adopt,
               drift: content.sync.drift,
               prune: content.sync.prune,
+              ...writeLimit(content.removal),
             },
           },
   };
 }
+
+/** An empty id is no approval. Optional in both directions: an older end writes and reads none. */
+function readLimit(limit: { approval: string; objectsMax: number } | undefined): { removal?: RemovalLimit } {
+  if (limit === undefined) return {};
+  return { removal: { approval: limit.approval === "" ? null : limit.approval, objectsMax: limit.objectsMax } };
+}
+
+const writeLimit = (limit: RemovalLimit | undefined) =>
+  limit === undefined ? {} : { removal: { approval: limit.approval ?? "", objectsMax: limit.objectsMax } };

@@ -30,11 +30,18 @@ const codeOf = (run: () => unknown): string => {
 };
 
 describe("assignments", () => {
-  it.each([assignmentV1, tombstoneV1])("keep their meaning, and equal ones have equal bytes", (value) => {
-    const bytes = encodeAssignment(value);
-    expect(decodeAssignment(bytes)).toEqual(value);
-    expect(encodeAssignment(structuredClone(value))).toEqual(bytes);
-  });
+  const limit = (approval: string | null) => ({ removal: { approval, objectsMax: 20 } });
+  const limited = { ...assignmentV1, content: { ...assignmentV1.content, ...limit(null) } };
+  const approved = { ...tombstoneV1, content: { ...tombstoneV1.content, ...limit("ap-1f2e3d4c") } };
+
+  it.each([assignmentV1, tombstoneV1, limited, approved])(
+    "keep their meaning, and equal ones have equal bytes",
+    (value) => {
+      const bytes = encodeAssignment(value);
+      expect(decodeAssignment(bytes)).toEqual(value);
+      expect(encodeAssignment(structuredClone(value))).toEqual(bytes);
+    },
+  );
 
   it("of a later version tell what they require, though their content is not understood", () => {
     const { content: _, ...rest } = assignmentV1;

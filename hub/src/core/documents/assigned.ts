@@ -1,3 +1,4 @@
+import { removalLimit } from "@muster/shared/model/assignment.ts";
 import { type AppUid, appUid, clusterId, digest } from "@muster/shared/model/ids.ts";
 import { epoch, generation } from "@muster/shared/model/mark.ts";
 import { z } from "zod";
@@ -24,10 +25,18 @@ export const assignedEntry = z.object({
   payloadSha256: hex,
   since: z.int(),
   content: z.discriminatedUnion("kind", [
-    z.object({ kind: z.literal("run"), release: z.int(), digest, direction: z.enum(["forward", "back"]) }),
-    z.object({ kind: z.literal("remove"), action: z.enum(["delete", "keep"]) }),
-    z.object({ kind: z.literal("removed"), action: z.enum(["delete", "keep"]) }),
+    z.object({
+      kind: z.literal("run"),
+      release: z.int(),
+      digest,
+      direction: z.enum(["forward", "back"]),
+      removal: removalLimit.optional(),
+    }),
+    z.object({ kind: z.literal("remove"), action: z.enum(["delete", "keep"]), removal: removalLimit.optional() }),
+    z.object({ kind: z.literal("removed"), action: z.enum(["delete", "keep"]), removal: removalLimit.optional() }),
   ]),
+  /** Since when the App does not want this cluster, while it still runs there: its grace counts from here. */
+  leaving: z.object({ since: z.int(), cause: z.enum(["definition", "labels", "deletion"]) }).optional(),
   /** Newest first. */
   history: z.array(former).max(ASSIGNED_HISTORY_MAX),
 });

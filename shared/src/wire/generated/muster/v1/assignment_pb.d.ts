@@ -167,6 +167,13 @@ export declare type Assignment_Run = Message<"muster.v1.Assignment.Run"> & {
    * @generated from field: bool prune = 11;
    */
   prune: boolean;
+
+  /**
+   * absent: no limit
+   *
+   * @generated from field: muster.v1.Assignment.RemovalLimit removal = 12;
+   */
+  removal?: Assignment_RemovalLimit | undefined;
 };
 
 /**
@@ -187,6 +194,13 @@ export declare type Assignment_Remove = Message<"muster.v1.Assignment.Remove"> &
    * @generated from field: string action = 1;
    */
   action: string;
+
+  /**
+   * absent: no limit
+   *
+   * @generated from field: muster.v1.Assignment.RemovalLimit removal = 2;
+   */
+  removal?: Assignment_RemovalLimit | undefined;
 };
 
 /**
@@ -194,6 +208,31 @@ export declare type Assignment_Remove = Message<"muster.v1.Assignment.Remove"> &
  * Use `create(Assignment_RemoveSchema)` to create a new message.
  */
 export declare const Assignment_RemoveSchema: GenMessage<Assignment_Remove>;
+
+/**
+ * How many objects may be deleted by this assignment without a person's approval.
+ *
+ * @generated from message muster.v1.Assignment.RemovalLimit
+ */
+export declare type Assignment_RemovalLimit = Message<"muster.v1.Assignment.RemovalLimit"> & {
+  /**
+   * id of the approval; empty: there is none
+   *
+   * @generated from field: string approval = 1;
+   */
+  approval: string;
+
+  /**
+   * @generated from field: uint32 objects_max = 2;
+   */
+  objectsMax: number;
+};
+
+/**
+ * Describes the message muster.v1.Assignment.RemovalLimit.
+ * Use `create(Assignment_RemovalLimitSchema)` to create a new message.
+ */
+export declare const Assignment_RemovalLimitSchema: GenMessage<Assignment_RemovalLimit>;
 
 /**
  * Signed by the key set before it, the first by the hub's root, over "muster/key-set/v1" NUL payload.
