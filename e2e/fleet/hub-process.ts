@@ -53,6 +53,8 @@ export async function startHub(options: HubOptions): Promise<HubProcess> {
       ...["--data-dir", dataDir],
       ...["--listen", `127.0.0.1:${apiPort}`],
       ...["--link-listen", `127.0.0.1:${linkPort}`],
+      ...["--allow-addresses", "loopback"],
+      ...["--allow-file-urls", "true"],
       ...(advertised ? ["--link-address", advertised] : []),
       ...(options.flags ?? []),
     ],

@@ -10,6 +10,16 @@ describe("readConfig", () => {
     expect(config.heartbeat).toBe(15_000);
   });
 
+  it("reaches only the outside unless told otherwise", () => {
+    const config = readConfig(["--data-dir", "data"], {});
+    expect(config).toMatchObject({ "allow-addresses": [], "allow-file-urls": false });
+    const env = { MUSTER_ALLOW_ADDRESSES: "loopback, 10.0.0.0/8", MUSTER_ALLOW_FILE_URLS: "true" };
+    expect(readConfig(["--data-dir", "data"], env)).toMatchObject({
+      "allow-addresses": ["loopback", "10.0.0.0/8"],
+      "allow-file-urls": true,
+    });
+  });
+
   it("prefers flags to the environment, and the environment to defaults", () => {
     const env = { MUSTER_DATA_DIR: "from-env", MUSTER_LISTEN: "[::1]:9", MUSTER_LOG_LEVEL: "" };
     const config = readConfig(["--data-dir=from-flag", "--tls-names", "a.example.com, b.example.com"], env);
@@ -31,6 +41,10 @@ describe("readConfig", () => {
     [
       ["--data-dir", "d", "--heartbeat", "5m"],
       "--heartbeat (or MUSTER_HEARTBEAT) is wrong: it is between 500ms and 60s.",
+    ],
+    [
+      ["--data-dir", "d", "--allow-file-urls", "yes"],
+      "--allow-file-urls (or MUSTER_ALLOW_FILE_URLS) is wrong: write true or false.",
     ],
     [["--data-dir", "d", "--address", "http://hub"], "is wrong: write it as https://hub.example.com."],
   ])("names the key and the fix for %j", (argv, message) => {

@@ -23,6 +23,8 @@ const names = z
   )
   .pipe(z.array(z.string().max(253)).max(32));
 
+const yesOrNo = z.enum(["true", "false"], { error: "write true or false" }).transform((text) => text === "true");
+
 const HEARTBEAT_MS = { min: 500, max: 60_000 } as const;
 
 /** Milliseconds, from `15s`. */
@@ -64,7 +66,24 @@ export const hubConfig = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe("a directory of mounted Git credentials: `<name>/token`, or `<name>/username` and `<name>/password`"),
+    .describe(
+      "a directory with one directory for each credential, as Kubernetes mounts Secrets: see docs/reference/credentials.md",
+    ),
+  "allow-addresses": names
+    .prefault("")
+    .describe(
+      "networks beyond the public ones that repositories, charts and token endpoints may be at: 10.1.0.0/16, single addresses, loopback, private, link-local, or all, separated by commas",
+    ),
+  "allow-file-urls": yesOrNo
+    .prefault("false")
+    .describe("whether a Source may be a directory of the hub's own machine, `file:///srv/git/fleet`"),
+  "signers-dir": z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "a directory of mounted signer sets: `<set>/*.asc` (GPG public keys) and `<set>/allowed_signers` (SSH), for Sources that verify who signed",
+    ),
   "webhook-secret": z
     .string()
     .min(1)
@@ -92,6 +111,7 @@ const fixes: Readonly<Partial<Record<string, string>>> = {
   address: "Give --address https://hub.example.com.",
   "link-address": "Give --link-address hub.example.com:8444.",
   heartbeat: "Give --heartbeat 15s.",
+  "allow-file-urls": "Give --allow-file-urls true.",
 };
 
 /**

@@ -19,6 +19,9 @@ export function startLocalHub(options: {
     "link-listen": "127.0.0.1:0",
     "git-engine": gitEngine,
     "render-workers": 1,
+    // It is the user's own machine and network: a repository in a folder or on a forge beside it is what it is for.
+    "allow-addresses": "loopback,private",
+    "allow-file-urls": "true",
     ...(webhookSecret === undefined ? {} : { "webhook-secret": webhookSecret }),
   });
   return createHubProcess(config, { log, onFatal });
