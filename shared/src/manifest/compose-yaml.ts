@@ -1,4 +1,5 @@
 import { type AliasEvent, EVENT_ID, type Event, getScalarValue, SCALAR_STYLE, type ScalarEvent } from "js-yaml";
+import { type SubstitutionScope, takesOnlyText } from "./substitute-scalar.ts";
 import { YamlFault, type YamlLimits } from "./yaml-limits.ts";
 import { resolvePlain, resolveTagged, type ScalarValue, UnsafeNumber } from "./yaml-scalar.ts";
 
@@ -27,7 +28,7 @@ interface Weight {
   height: number;
 }
 
-interface Frame {
+export interface Frame {
   readonly kind: "document" | "list" | "mapping";
   value: unknown;
   readonly anchor: Anchor | null;
@@ -52,6 +53,7 @@ export function composeDocument(
   events: readonly Event[],
   from: number,
   limits: YamlLimits,
+  scope: SubstitutionScope | null = null,
 ): ComposedDocument & { next: number } {
   const starts = new Map<object, number>();
   const anchors = new Map<string, Anchor>();
@@ -96,21 +98,24 @@ export function composeDocument(
   throw new YamlFault("InvalidYaml", "the document does not end.", source.length);
 
   function addScalar(frame: Frame, event: ScalarEvent): void {
-    const text = scalarText(source, event);
+    const written = scalarText(source, event);
     const offset = offsetOf(event);
+    const text = scope === null ? written : scope.substitute(written, index, { offset, frames });
     if (frame.kind === "mapping" && frame.key === null && !frame.isMergeKey) {
       const isPlain = event.style === SCALAR_STYLE.PLAIN && event.tagStart === NO_RANGE;
       frame.keyOffset = offset;
-      if (text === "<<" && isPlain) {
+      if (written === "<<" && isPlain) {
         frame.isMergeKey = true;
         return;
       }
-      const value = scalarValue(event, text, offset);
+      // A key is text: a variable gives it no other type.
+      const value = text === written ? scalarValue(event, text, offset) : text;
       frame.key = keyOf(value, text, offset);
       storeAnchor(event, frame.key);
       return;
     }
-    const value = scalarValue(event, text, offset);
+    const isText = scope !== null && text !== written && takesOnlyText(frames);
+    const value = isText ? text : scalarValue(event, text, offset);
     const weight = SCALAR_WEIGHT(typeof value === "string" ? value.length : 8);
     storeAnchor(event, value);
     addValue(frame, value, weight);

@@ -2,6 +2,7 @@ import type { ObjectRef } from "../model/object-ref.ts";
 import type { Problem } from "../model/problem.ts";
 import { checkObject, type KubernetesObject, problemOf } from "./check-object.ts";
 import { readYaml, type YamlDocument } from "./read-yaml.ts";
+import type { Substitution } from "./substitute-scalar.ts";
 import { YAML_LIMITS, type YamlLimits } from "./yaml-limits.ts";
 
 export interface ManifestFile {
@@ -34,6 +35,8 @@ export interface ParseOptions {
   readonly limits?: Partial<YamlLimits>;
   /** Stops collecting after so many; 20 unless told. */
   readonly problemsMax?: number;
+  /** Null or absent: `${…}` is text like any other. */
+  readonly substitution?: Substitution | null;
 }
 
 /**
@@ -48,17 +51,26 @@ export function parseManifests(file: ManifestFile, options: ParseOptions = {}): 
 
   const text = decode(file, limits);
   if (typeof text !== "string") return { manifests, problems: [text] };
-  for (const document of readYaml(text, limits)) {
+  for (const document of readYaml(text, limits, options.substitution)) {
     if (problems.length >= problemsMax) break;
     if (document.kind === "broken") {
       const { code, message, fix, line, number } = document;
       const where = { path: file.path, line, document: number };
       problems.push({ code, message, where, ...(fix === undefined ? {} : { fix }) });
+    } else if (document.substitutionFaults.length > 0) {
+      addSubstitutionFaults(document);
     } else if (document.value !== null) {
       addObject(document, document.value, document.value, 0);
     }
   }
   return { manifests, problems };
+
+  function addSubstitutionFaults({ number, substitutionFaults }: YamlDocument): void {
+    for (const { code, message, fix, line, path } of substitutionFaults.slice(0, problemsMax - problems.length)) {
+      const field = path.length > 0 ? { field: path.join(".") } : {};
+      problems.push({ code, message, fix, where: { path: file.path, line, document: number, ...field } });
+    }
+  }
 
   /** `written` is what stands in the file, which `value` may complete. */
   function addObject(document: YamlDocument, value: unknown, written: unknown, depth: number): void {

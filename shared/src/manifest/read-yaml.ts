@@ -1,6 +1,8 @@
 import { EVENT_ID, type Event, getScalarValue } from "js-yaml";
 import { composeDocument, offsetOf } from "./compose-yaml.ts";
 import { ParseFault, parseYaml } from "./parse-yaml.ts";
+import { mayHaveVariables } from "./substitute.ts";
+import { isLeftAlone, mayLeaveAlone, type Substitution, SubstitutionScope } from "./substitute-scalar.ts";
 import { YamlFault, type YamlLimits } from "./yaml-limits.ts";
 
 export type YamlPath = readonly (string | number)[];
@@ -11,11 +13,21 @@ export interface YamlDocument {
   readonly number: number;
   /** JSON data; what aliases name is shared, so treat it as read-only. */
   readonly value: unknown;
+  /** Variables that could not be substituted: the value holds them as they are written. */
+  readonly substitutionFaults: readonly DocumentFault[];
   /**
    * The 1-based line where an object of this document begins, or where the deepest part of `path` in it stands. Only the
    * root and items of lists are known by identity; of anything else, the line of the root.
    */
   lineOf(object: unknown, path?: YamlPath): number;
+}
+
+export interface DocumentFault {
+  readonly code: "UnknownVariable" | "InvalidSubstitution";
+  readonly line: number;
+  readonly path: YamlPath;
+  readonly message: string;
+  readonly fix: string;
 }
 
 export interface BrokenDocument {
@@ -31,7 +43,11 @@ export interface BrokenDocument {
  * The YAML documents of a file, each by itself: one that is broken does not hide the others. JSON is YAML.
  * Comments and `---` alone make no document, `---` twice makes an empty one, whose value is null.
  */
-export function* readYaml(text: string, limits: YamlLimits): Generator<YamlDocument | BrokenDocument, void, void> {
+export function* readYaml(
+  text: string,
+  limits: YamlLimits,
+  substitution: Substitution | null = null,
+): Generator<YamlDocument | BrokenDocument, void, void> {
   let number = 0;
   let line = 1;
   for (const written of splitDocuments(text)) {
@@ -49,12 +65,15 @@ export function* readYaml(text: string, limits: YamlLimits): Generator<YamlDocum
         if (number > limits.documentsMax) {
           throw new YamlFault("TooManyObjects", `the file holds more than ${limits.documentsMax} documents.`, 0);
         }
-        const document = composeDocument(part, events, index, limits);
+        const scope = substitution === null ? null : scopeOf(substitution, part, events, index, limits);
+        const document = composeDocument(part, events, index, limits, scope);
         const root = index + 1;
+        const faults = scope?.faults ?? [];
         yield {
           kind: "document",
           number,
           value: document.value,
+          substitutionFaults: faults.map(({ offset, ...fault }) => ({ ...fault, line: lines.at(offset) })),
           lineOf: (object, path = []) =>
             lines.at(locate(parsed.source, events, document.starts.get(object as object) ?? root, path)),
         };
@@ -75,6 +94,26 @@ export function* readYaml(text: string, limits: YamlLimits): Generator<YamlDocum
     }
     line = lines.last;
   }
+}
+
+/** Null where the text holds no variable: then there is nothing to do. */
+function scopeOf(
+  substitution: Substitution,
+  source: string,
+  events: readonly Event[],
+  index: number,
+  limits: YamlLimits,
+): SubstitutionScope | null {
+  // A backslash may stand for a dollar or a brace.
+  if (!mayHaveVariables(source) && !source.includes("\\")) return null;
+  if (!mayLeaveAlone(source)) return new SubstitutionScope(substitution, []);
+  // What an object says about itself is known only when it was read once.
+  const { starts } = composeDocument(source, events, index, limits);
+  const leftAlone = [...starts].filter(([object]) => isLeftAlone(object));
+  return new SubstitutionScope(
+    substitution,
+    leftAlone.map(([, from]) => ({ from, to: skip(events, from) })),
+  );
 }
 
 /** What usually stands behind a fault at this place. */

@@ -4,13 +4,7 @@ import { duplicateProblems } from "@muster/shared/manifest/duplicates.ts";
 import { formatMebibytes, type Manifest, parseManifests } from "@muster/shared/manifest/parse.ts";
 import { formatObject, type ObjectRef } from "@muster/shared/model/object-ref.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import type { BundleLimits, BundleResult } from "../../ports/bundler.ts";
-
-export interface BundleSources {
-  /** In any order; the result does not depend on it. */
-  readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
-  readonly limits: BundleLimits;
-}
+import type { BundleInput, BundleLimits, BundleResult } from "../../ports/bundler.ts";
 
 /** The most problems that are told at once. */
 const PROBLEMS_MAX = 20;
@@ -21,12 +15,14 @@ const LARGEST_NAMED = 3;
  * worker. `onFile` is told the index (in `files`) of each file before it is read.
  */
 export function bundleManifests(
-  { files, limits }: BundleSources,
+  { files, limits, substitute, collectReferences }: BundleInput,
   onFile: (index: number) => void = () => {},
 ): BundleResult {
   const problems: Problem[] = [];
   const objects: { ref: ObjectRef; place: Manifest["place"]; json: string }[] = [];
   const largest: { ref: ObjectRef; place: Manifest["place"]; bytes: number }[] = [];
+  const references = collectReferences ? new Set<string>() : null;
+  const substitution = substitute || references ? { values: substitute?.values ?? null, references } : null;
   let bytes = 0;
 
   const ordered = files.map((file, index) => ({ file, index })).sort((a, b) => compare(a.file.path, b.file.path));
@@ -36,6 +32,7 @@ export function bundleManifests(
     const parsed = parseManifests(file, {
       limits: { fileBytesMax: limits.fileBytesMax },
       problemsMax: PROBLEMS_MAX - problems.length,
+      substitution,
     });
     problems.push(...parsed.problems);
     for (const { object, ref, place } of parsed.manifests) {
@@ -56,7 +53,11 @@ export function bundleManifests(
   if (objects.length === 0) return { kind: "invalid", problems: [nothingRendered(files.length)] };
 
   const { digest, compressed, canonical, refs } = sealBundle(objects);
-  return { kind: "rendered", bundle: { digest, compressed, bytes: canonical.length, objects: refs }, references: [] };
+  return {
+    kind: "rendered",
+    bundle: { digest, compressed, bytes: canonical.length, objects: refs },
+    references: [...(references ?? [])].sort(),
+  };
 }
 
 function keepLargest<T extends { bytes: number }>(largest: T[], candidate: T): void {

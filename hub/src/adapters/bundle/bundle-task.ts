@@ -1,11 +1,12 @@
-import type { BundleLimits, BundleResult } from "../../ports/bundler.ts";
+import type { BundleInput, BundleResult } from "../../ports/bundler.ts";
 
 /** What goes to a worker: all contents in one buffer, which is handed over and not copied again. */
 export interface BundleTask {
+  /** All of the input but the files. */
+  readonly options: Omit<BundleInput, "files">;
   readonly paths: readonly string[];
   readonly sizes: readonly number[];
   readonly contents: ArrayBuffer;
-  readonly limits: BundleLimits;
   /** One 32-bit integer: the index of the file that is being read, or -1. */
   readonly reading: SharedArrayBuffer;
 }

@@ -7,7 +7,7 @@ const port = parentPort as MessagePort;
 
 port.on("message", (task: BundleTask) => {
   const reading = new Int32Array(task.reading);
-  const result = bundleManifests({ files: unpackFiles(task), limits: task.limits }, (index) => {
+  const result = bundleManifests({ ...task.options, files: unpackFiles(task) }, (index) => {
     // The pool looks here when this worker dies or takes too long.
     Atomics.store(reading, 0, index);
   });

@@ -74,7 +74,8 @@ async function bundle(
 
   const reading = new SharedArrayBuffer(4);
   new Int32Array(reading)[0] = -1;
-  const message: BundleTask = { ...packFiles(files), limits: input.limits, reading };
+  const { files: _, ...options } = input;
+  const message: BundleTask = { ...packFiles(files), options, reading };
   const lastRead = () => files[Atomics.load(new Int32Array(reading), 0)]?.path;
   try {
     return await pool.run<BundleAnswer>({
