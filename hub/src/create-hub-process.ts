@@ -14,6 +14,7 @@ import { openGit } from "./adapters/git/open.ts";
 import { openHubKeys } from "./adapters/keys/open-hub-keys.ts";
 import { createGrpcAgentLink } from "./adapters/link/grpc/create-grpc-agent-link.ts";
 import { createPrometheusMetrics } from "./adapters/metrics/prometheus.ts";
+import { openVerifier } from "./adapters/signatures/open-verifier.ts";
 import { openSqliteStore } from "./adapters/store/sqlite/open.ts";
 import { keepAdminToken } from "./admin-token.ts";
 import type { HubConfig } from "./config.ts";
@@ -95,6 +96,8 @@ async function open(
   const certificate = await keys.serverCertificate({ names: certificateNames(config), signal: ending.signal });
   const { git, engine } = await openGit({ engine: config["git-engine"], directory: join(folder, "git") });
   closers.push(() => git.close());
+  const verifier = openVerifier({ directory: config["signers-dir"] ?? null, clock });
+  closers.push(() => verifier.close());
   const bundler = createWorkerBundler({ workers: config["render-workers"], log });
   closers.push(() => bundler.close());
   const { metrics, text: metricsText } = createPrometheusMetrics();
@@ -104,6 +107,7 @@ async function open(
   const hub = createHub({
     store,
     git,
+    verifier,
     bundler,
     link: createGrpcAgentLink({ ...linkListen, authority: keys.authority, certificate, clock, log }),
     keys,

@@ -29,6 +29,7 @@ import type { AgentGate, AgentLink } from "./ports/agent-link.ts";
 import type { AssignmentSigner } from "./ports/assignment-signer.ts";
 import type { Bundler } from "./ports/bundler.ts";
 import type { CertificateAuthority } from "./ports/certificate-authority.ts";
+import type { CommitVerifier } from "./ports/commit-verifier.ts";
 import type { Enrolment } from "./ports/enrolment.ts";
 import type { GitCredentials, GitSource } from "./ports/git-source.ts";
 import type { HubCommands, HubQueries } from "./ports/hub-commands.ts";
@@ -38,6 +39,8 @@ import type { Store } from "./ports/store.ts";
 export interface HubDependencies {
   readonly store: Store;
   readonly git: GitSource;
+  /** Judges the signatures of Sources that ask for it. */
+  readonly verifier: CommitVerifier;
   readonly bundler: Bundler;
   /** Null: no agent can connect, except through `gate`. */
   readonly link: AgentLink | null;

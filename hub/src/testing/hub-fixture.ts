@@ -10,6 +10,7 @@ import type { Json, Store } from "../ports/store.ts";
 import { FakeAgent } from "./fake-agent.ts";
 import { FakeBundler } from "./fake-bundler.ts";
 import { FakeGit } from "./fake-git.ts";
+import { FakeVerifier } from "./fake-verifier.ts";
 import { createTestKeys } from "./test-keys.ts";
 
 export const person: Actor = { kind: "person", name: "ada@example.com", from: "127.0.0.1" };
@@ -34,6 +35,7 @@ export const shop = { project: "default", name: "shop" };
 /** A hub on a store in memory, with a fake at each other port; hubs may come and go while store, Git and agents stay. */
 export class HubFixture {
   readonly git = new FakeGit();
+  readonly verifier = new FakeVerifier();
   readonly bundler = new FakeBundler();
   readonly keys = createTestKeys();
   readonly agents = new Map<string, FakeAgent>();
@@ -54,6 +56,7 @@ export class HubFixture {
     this.hub = createHub({
       store: opts.wrap?.(this.store) ?? this.store,
       git: this.git,
+      verifier: this.verifier,
       bundler: this.bundler,
       link: null,
       keys: this.keys,
