@@ -27,7 +27,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Wake a Source's poll; signed with X-Hub-Signature-256 over the raw body */
+        /** Wake a Source's poll; signed as GitHub, GitLab, Gitea, Forgejo, Bitbucket or Standard Webhooks do it */
         post: operations["receiveHook"];
         delete?: never;
         options?: never;
@@ -1068,7 +1068,7 @@ export interface components {
         };
         Problem: {
             /** @enum {string} */
-            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "UnknownVariable" | "InvalidSubstitution" | "PatchFailed" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "RenderTimeout" | "RenderMemory" | "OutputTooLarge" | "RendererMissing" | "PathOutside" | "RemoteRefused" | "PluginRefused" | "DependencyMissing" | "NotReproducible" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "SourceNotFound" | "NoRevision" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
+            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "UnknownVariable" | "InvalidSubstitution" | "PatchFailed" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "RenderTimeout" | "RenderMemory" | "OutputTooLarge" | "RendererMissing" | "PathOutside" | "RemoteRefused" | "PluginRefused" | "DependencyMissing" | "NotReproducible" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "SourceNotFound" | "NoRevision" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "RemovalNeedsApproval" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
             fix?: string;
             message: string;
             /** @default {} */

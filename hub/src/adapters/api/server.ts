@@ -29,8 +29,10 @@ export interface ApiServerOptions {
   readonly tls: TlsPair | null;
   /** Prometheus text. */
   readonly metricsText: () => Promise<string>;
-  /** Of signed webhooks; null refuses them all. */
+  /** Of signed webhooks, one on each line; null refuses them all. */
   readonly webhookSecret: string | null;
+  /** Milliseconds since the epoch, for signatures with a time in them; the machine's clock unless told. */
+  readonly now?: () => number;
   readonly log: Log;
   readonly version: string;
 }
@@ -167,7 +169,7 @@ async function buildApi(
   addStatusRoutes(api, context);
   addJoinRoutes(api, { enrolment: options.enrolment });
   addHealthRoutes(api, { queries, metricsText: options.metricsText });
-  await addHookRoutes(api, { commands, webhookSecret: options.webhookSecret });
+  await addHookRoutes(api, { commands, webhookSecret: options.webhookSecret, now: options.now ?? Date.now });
   api.get("/openapi.json", { schema: { hide: true } }, async () => api.swagger());
   return api;
 }
