@@ -91,7 +91,11 @@ export const hubConfig = z.strictObject({
     .describe(
       "shared with the Git host: webhooks without its signature are refused, and all of them while there is none",
     ),
-  "webhook-secret-file": z.string().min(1).optional().describe("a file that holds the webhook secret"),
+  "webhook-secret-file": z
+    .string()
+    .min(1)
+    .optional()
+    .describe("a file that holds the webhook secret, or several, one on each line, while one is exchanged"),
   "git-engine": z
     .enum(["auto", "native", "isomorphic"])
     .default("auto")
