@@ -4,7 +4,9 @@ import type { ClusterId } from "@muster/shared/model/ids.ts";
 import { stageOf, targetRelease } from "./core/documents/intent.ts";
 import type { ObservedShard } from "./core/documents/observed.ts";
 import { isCurrent } from "./core/fleet.ts";
+import { REMOVAL_GUARD, type RemovalGuard } from "./core/removal-brake.ts";
 import { beginEpoch, openEpoch } from "./flows/begin-epoch.ts";
+import { brakeRemovals } from "./flows/brake-removals.ts";
 import { createClusterRecords } from "./flows/cluster-records.ts";
 import { createCommands } from "./flows/commands/commands.ts";
 import { createAuditDrain } from "./flows/drain-audit.ts";
@@ -25,6 +27,7 @@ import { type Leadership, takeLeadership } from "./flows/take-leadership.ts";
 import { createTraces } from "./flows/trace.ts";
 import { trackSources } from "./flows/track-sources.ts";
 import { createViews } from "./flows/views.ts";
+import { WakeLater } from "./flows/wake-later.ts";
 import type { AgentGate, AgentLink } from "./ports/agent-link.ts";
 import type { AssignmentSigner } from "./ports/assignment-signer.ts";
 import type { Bundler } from "./ports/bundler.ts";
@@ -62,6 +65,8 @@ export interface HubDependencies {
   /** Who holds the leader's lease: the same after a restart where only one process can open the store. */
   readonly leaseHolder: string;
   readonly heartbeatMs?: number;
+  /** How much may leave clusters without a person's approval. */
+  readonly removalGuard?: RemovalGuard;
   /** The hub cannot go on: the lease was lost, or the store no longer tells of changes. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -113,6 +118,18 @@ export function createHub(deps: HubDependencies): Hub {
   const enrolment = createEnrolment({ records, authority: keys.authority, signer: keys.signer, clock, endpoints, log });
   const ingest = ingestReports({ state, documents: store.documents, traces, clock, metrics, log });
 
+  const brake = brakeRemovals({
+    state,
+    audit,
+    guard: deps.removalGuard ?? REMOVAL_GUARD,
+    onVerdict: (app) => drive.wake(app),
+    newId,
+    clock,
+    random,
+    log,
+  });
+  const later = new WakeLater({ clock, wake: (app) => drive.wake(app) });
+
   const renders = renderReleases({
     state,
     git,
@@ -132,6 +149,8 @@ export function createHub(deps: HubDependencies): Hub {
     term: () => leadership?.term ?? 0,
     isConnected: (cluster) => sessions.isConnected(cluster),
     renderingOf: renders.of,
+    brake,
+    wakeAt: (app, at) => later.at(app, at),
     onGone: (app) => sweep.gone(app),
     traces,
     clock,
@@ -183,6 +202,7 @@ export function createHub(deps: HubDependencies): Hub {
       bundler.prepare();
       tracker.wake(source);
     },
+    brake,
     endSessions: (cluster, why) => gate.end(cluster, why),
     runOperation: (id) => operations.wake(id),
     clock,
@@ -277,6 +297,7 @@ export function createHub(deps: HubDependencies): Hub {
       for (const [id] of state.operations.entries()) operations.wake(id);
       operations.start();
       wakeAllApps();
+      brake.start();
       drive.start();
       renders.loop.start();
       tracker.start();
@@ -297,7 +318,9 @@ export function createHub(deps: HubDependencies): Hub {
       await tracker.stop();
       await renders.loop.stop();
       await operations.stop();
+      later.stop();
       await drive.stop();
+      await brake.stop();
       await audit.flush().catch(() => {});
       stopping.abort();
       await leadership?.release();
@@ -306,6 +329,8 @@ export function createHub(deps: HubDependencies): Hub {
     async settled() {
       await renders.loop.idle();
       await operations.idle();
+      await drive.idle();
+      await brake.idle();
       await drive.idle();
     },
 

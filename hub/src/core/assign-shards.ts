@@ -54,9 +54,14 @@ function nextEntry(
   payloadOf: (decision: Extract<Decision, { kind: "assign" }>) => string,
   now: Instant,
 ): AssignedEntry | null {
+  if (decision.kind === "mark") {
+    if (before === undefined) return null;
+    const { leaving: _, ...rest } = before;
+    return decision.leaving == null ? rest : { ...rest, leaving: decision.leaving };
+  }
   if (decision.kind === "confirm") {
     if (before?.content.kind !== "remove") return null;
-    return { ...before, content: { kind: "removed", action: before.content.action } };
+    return { ...before, content: { ...before.content, kind: "removed" } };
   }
   const former =
     before === undefined

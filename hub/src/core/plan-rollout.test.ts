@@ -9,6 +9,8 @@ import {
   EPOCH_2,
   healthy,
   intent,
+  leavingPair,
+  letGo,
   member,
   NOW,
   pin,
@@ -21,6 +23,7 @@ import { assignShards } from "./assign-shards.ts";
 import { deriveAssignment } from "./derive-assignment.ts";
 import type { AssignedEntry, AssignedShard } from "./documents/assigned.ts";
 import { type Decision, type FleetMember, planRollout, type RolloutFacts } from "./plan-rollout.ts";
+import type { RemovalVerdict } from "./removal-brake.ts";
 
 const a = cluster("a");
 const b = cluster("b");
@@ -31,9 +34,17 @@ interface World {
   assigned?: [ClusterId, AssignedEntry][];
   fleet?: FleetMember[];
   onUnplaced?: "delete" | "keep";
+  removals?: RolloutFacts["removals"];
 }
 
-const plan = ({ intent: intended = intent(), placed = [a], assigned = [], fleet, onUnplaced = "delete" }: World) =>
+const plan = ({
+  intent: intended = intent(),
+  placed = [a],
+  assigned = [],
+  fleet,
+  onUnplaced = "delete",
+  removals,
+}: World) =>
   planRollout({
     intent: intended,
     releases: releases(release(1), release(2), release(3)),
@@ -41,6 +52,8 @@ const plan = ({ intent: intended = intent(), placed = [a], assigned = [], fleet,
     onUnplaced,
     assigned: new Map(assigned),
     fleet: new Map((fleet ?? [member(a), member(b)]).map((one) => [one.id, one])),
+    ...letGo(intended.deletion ? [a, b] : [a, b].filter((id) => !placed.includes(id))),
+    ...(removals === undefined ? {} : { removals }),
     now: NOW,
   });
 const told = (decisions: readonly Decision[]) =>
@@ -85,6 +98,59 @@ describe("planRollout", () => {
   it.each(["delete", "keep"] as const)("tells a cluster that left to %s", (onUnplaced) => {
     const { decisions } = plan({ placed: [], assigned: [[a, run(1)]], onUnplaced, intent: intent({ sequence: 2 }) });
     expect(decisions).toMatchObject([{ kind: "assign", content: { kind: "remove", action: onUnplaced } }]);
+  });
+
+  describe("what the brake does not let go", () => {
+    const leaving = { since: NOW, cause: "definition" as const };
+    const marked = run(1, { leaving });
+    const of = (kind: RemovalVerdict["kind"]): RolloutFacts["removals"] =>
+      new Map([
+        [a, { kind, pair: leavingPair(a), until: NOW + 5, approval: "ap-1", reason: "many" } as RemovalVerdict],
+      ]);
+
+    it.each([
+      ["grace", "RemovalInGrace", NOW + 5],
+      ["waits", "RemovalWaits", null],
+      ["denied", "RemovalDenied", null],
+    ] as const)("keeps what it was assigned (%s), marked once, though there is a newer Release", (kind, code, at) => {
+      const world: World = { placed: [], intent: intent({ candidate: 2, sequence: 2 }), removals: of(kind) };
+      const first = plan({ ...world, assigned: [[a, run(1)]] });
+      expect(first.decisions).toMatchObject([
+        { kind: "mark", leaving },
+        { kind: "hold", code },
+      ]);
+      const again = plan({ ...world, assigned: [[a, marked]] });
+      expect(told(again.decisions)).toEqual([["a", code]]);
+      expect(again).toMatchObject({ needsSequence: false, recheckAt: at });
+    });
+
+    it("stays when the brake says nothing of it", () => {
+      const { decisions } = plan({ placed: [], assigned: [[a, run(1)]], removals: new Map() });
+      expect(told(decisions)).toEqual([["a", "RemovalWaits"]]);
+    });
+
+    it("loses its mark when it comes back, with a newer Release or without", () => {
+      const back = plan({ assigned: [[a, marked]], removals: new Map() });
+      expect(back.decisions).toMatchObject([
+        { kind: "mark", leaving: null },
+        { kind: "hold", code: "UpToDate" },
+      ]);
+      const shards = [{ app: APP.uid, shard: 0, term: 1, clusters: { [a]: marked } }];
+      const input = { app: APP.uid, term: 1, shards, payloadOf: () => sha("f"), now: NOW };
+      const [shard] = assignShards({ ...input, decisions: back.decisions });
+      expect(shard?.clusters[a]).toEqual(run(1));
+      const moved = plan({ assigned: [[a, marked]], intent: intent({ candidate: 2, sequence: 2 }) });
+      const [next] = assignShards({ ...input, decisions: moved.decisions });
+      expect(next?.clusters[a]).not.toHaveProperty("leaving");
+    });
+
+    it("tells the agent by whose approval it goes", () => {
+      const approved: RemovalVerdict = { kind: "pass", pair: leavingPair(a), approval: "ap-1", objectsMax: 20 };
+      const world: World = { placed: [], intent: intent({ sequence: 2 }), removals: new Map([[a, approved]]) };
+      const { decisions } = plan({ ...world, assigned: [[a, marked]] });
+      const removal = { approval: "ap-1", objectsMax: 20 };
+      expect(decisions).toMatchObject([{ kind: "assign", content: { kind: "remove", removal } }]);
+    });
   });
 
   it("ends with a confirmed tombstone, and not with a report of something else", () => {
@@ -228,6 +294,7 @@ describe("whatever happens", () => {
             releases: releases(release(1), release(2), release(3)),
             placed: new Set(one.placed.filter((id) => !one.revoked.includes(id))),
             onUnplaced: "delete",
+            ...letGo(ids),
             assigned: new Map(
               shards.flatMap(({ clusters }) => Object.entries(clusters) as [ClusterId, AssignedEntry][]),
             ),

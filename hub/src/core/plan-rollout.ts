@@ -1,4 +1,5 @@
 import type { Instant } from "@muster/shared/clock.ts";
+import type { RemovalLimit } from "@muster/shared/model/assignment.ts";
 import type { ClusterId } from "@muster/shared/model/ids.ts";
 import type { Epoch } from "@muster/shared/model/mark.ts";
 import type { AssignedEntry } from "./documents/assigned.ts";
@@ -6,6 +7,8 @@ import { type Intent, stageOf, targetRelease } from "./documents/intent.ts";
 import type { ObservedEntry } from "./documents/observed.ts";
 import type { Release } from "./documents/release.ts";
 import { overrules } from "./epoch.ts";
+import { holdLeaving, markLeaving } from "./plan-removal.ts";
+import type { RemovalVerdict } from "./removal-brake.ts";
 
 /** One registered cluster as the planner sees it. */
 export interface FleetMember {
@@ -25,6 +28,10 @@ export interface RolloutFacts {
   readonly onUnplaced: "delete" | "keep";
   readonly assigned: ReadonlyMap<ClusterId, AssignedEntry>;
   readonly fleet: ReadonlyMap<ClusterId, FleetMember>;
+  /** What the brake says of each cluster that the App leaves; one it says nothing of stays. */
+  readonly removals: ReadonlyMap<ClusterId, RemovalVerdict>;
+  /** How much an agent may delete by a Release, unasked or approved. */
+  readonly pruneLimit: (release: number, cluster: ClusterId) => RemovalLimit;
   readonly now: Instant;
 }
 
@@ -42,10 +49,19 @@ export type Decision =
     }
   /** The agent confirmed its tombstone. */
   | { readonly kind: "confirm"; readonly cluster: ClusterId; readonly reason: string }
+  /** Since when the cluster leaves, to be stored beside what it is assigned; null: it came back. */
+  | { readonly kind: "mark"; readonly cluster: ClusterId; readonly leaving: AssignedEntry["leaving"] | null }
   | {
       readonly kind: "hold";
       readonly cluster: ClusterId;
-      readonly code: "Ahead" | "NoRelease" | "Revoked" | "UpToDate";
+      readonly code:
+        | "Ahead"
+        | "NoRelease"
+        | "Revoked"
+        | "UpToDate"
+        | "RemovalInGrace"
+        | "RemovalWaits"
+        | "RemovalDenied";
       readonly reason: string;
     };
 
@@ -67,7 +83,12 @@ export interface RolloutPlan {
  */
 export function planRollout(facts: RolloutFacts): RolloutPlan {
   const clusters = [...new Set([...facts.assigned.keys(), ...facts.placed])].sort();
-  const decisions = clusters.flatMap((cluster) => decide(cluster, facts) ?? []);
+  const decisions = clusters.flatMap((cluster) => {
+    const decision = decide(cluster, facts);
+    if (decision === null) return [];
+    const mark = markLeaving(facts.assigned.get(cluster), decision, facts.removals.get(cluster));
+    return mark === null ? [decision] : [mark, decision];
+  });
   const needsSequence = decisions.some(
     (decision) =>
       decision.kind === "assign" && decision.generation <= (facts.assigned.get(decision.cluster)?.generation ?? 0),
@@ -77,8 +98,16 @@ export function planRollout(facts: RolloutFacts): RolloutPlan {
     needsSequence,
     completes: completedRelease(facts, decisions),
     isGone: facts.intent.deletion !== null && clusters.every((cluster) => isDone(cluster, facts, decisions)),
-    recheckAt: null,
+    recheckAt: endOfGrace(facts.removals),
   };
+}
+
+function endOfGrace(removals: RolloutFacts["removals"]): Instant | null {
+  let earliest: Instant | null = null;
+  for (const verdict of removals.values()) {
+    if (verdict.kind === "grace" && (earliest === null || verdict.until < earliest)) earliest = verdict.until;
+  }
+  return earliest;
 }
 
 function decide(cluster: ClusterId, facts: RolloutFacts): Decision | null {
@@ -120,7 +149,7 @@ type Wanted = { readonly kind: "content"; readonly content: AssignedContent; rea
 function wantedContent(
   cluster: ClusterId,
   entry: AssignedEntry | undefined,
-  { intent, releases, placed, onUnplaced }: RolloutFacts,
+  { intent, releases, placed, onUnplaced, removals, pruneLimit }: RolloutFacts,
 ): Wanted | Extract<Decision, { kind: "hold" }> | null {
   const leaves = intent.deletion !== null || !placed.has(cluster);
   if (leaves) {
@@ -131,7 +160,11 @@ function wantedContent(
       return { kind: "content", content: entry.content, reason: "It left the App's placement." };
     }
     const reason = intent.deletion === null ? "It left the App's placement." : "The App was deleted.";
-    return { kind: "content", content: { kind: "remove", action }, reason };
+    if (entry.content.kind === "remove") return { kind: "content", content: { ...entry.content, action }, reason };
+    const verdict = removals.get(cluster);
+    if (verdict?.kind !== "pass") return holdLeaving(cluster, verdict);
+    const { approval, objectsMax } = verdict;
+    return { kind: "content", content: { kind: "remove", action, removal: { approval, objectsMax } }, reason };
   }
   const target = targetRelease(intent);
   const release = target === null ? undefined : releases.get(target);
@@ -146,13 +179,19 @@ function wantedContent(
     digest: release.bundle.digest,
     // The same Release again keeps the direction it came by.
     direction: before?.release === release.number ? before.direction : direction,
+    removal: pruneLimit(release.number, cluster),
   };
   const reason = intent.pin === null ? `r${release.number} is what Git says.` : `Pinned to r${release.number}.`;
   return { kind: "content", content, reason };
 }
 
 function isSame(one: AssignedContent, other: AssignedContent): boolean {
-  if (one.kind === "run") return other.kind === "run" && one.release === other.release;
+  if (one.kind === "run") {
+    // A limit alone is no reason to assign anew; an approval is: the agent waits for it.
+    const isApproved = other.kind === "run" && other.removal?.approval != null;
+    const isKnown = !isApproved || one.removal?.approval === other.removal?.approval;
+    return other.kind === "run" && one.release === other.release && isKnown;
+  }
   return other.kind === one.kind && one.action === other.action;
 }
 

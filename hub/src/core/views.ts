@@ -30,6 +30,8 @@ export const labelResult = clusterView.extend({
   /** `PROJECT/NAME` of the Apps that go to the cluster, or leave it, by this. */
   gains: z.array(z.string()),
   loses: z.array(z.string()),
+  /** Why what it loses would wait for a person's approval, or waits now; absent: it does not. */
+  waits: z.string().optional(),
   dryRun: z.boolean(),
 });
 export type LabelResult = z.infer<typeof labelResult>;
@@ -193,6 +195,9 @@ export const whyView = z.object({
     "NotYetReported",
     "Ahead",
     "Removing",
+    "RemovalInGrace",
+    "RemovalWaits",
+    "RemovalDenied",
     "Refused",
   ]),
   message: z.string(),
@@ -211,11 +216,41 @@ export const applyResult = z.object({
       loses: z.array(z.string()),
     }),
   ),
+  /** Why what clusters lose by it would wait for a person's approval, or waits now; absent: it does not. */
+  waits: z.string().optional(),
   dryRun: z.boolean(),
   /** What was accepted and will do nothing as it stands, in sentences for people. */
   warnings: z.array(z.string()).optional(),
 });
 export type ApplyResult = z.infer<typeof applyResult>;
+
+export const deletionResult = z.object({
+  /** Why it waits for a person's approval; null: it does not. */
+  waits: z.string().nullable(),
+});
+export type DeletionResult = z.infer<typeof deletionResult>;
+
+/** Something that waits for a person. */
+export const approvalView = z.object({
+  id: z.string(),
+  /** `removal`: Apps leave clusters. `prune`: a Release drops objects. `agent`: an agent refused to delete so many. */
+  kind: z.enum(["removal", "prune", "agent"]),
+  state: z.enum(["pending", "granted", "denied", "withdrawn", "used"]),
+  /** `50 clusters would lose storefront/shop (600 objects)` */
+  what: z.string(),
+  why: z.string(),
+  askedBy: z.string().nullable(),
+  pairs: z.int(),
+  objects: z.int(),
+  /** The Apps it is about, with the names of their first clusters; the counts are of all. */
+  apps: z.array(z.object({ app: z.string(), pairs: z.int(), objects: z.int(), clusters: z.array(z.string()) })),
+  created: time,
+  decided: z.object({ by: z.string(), at: time, reason: z.string() }).nullable(),
+  closed: z.object({ at: time, reason: z.string() }).nullable(),
+});
+export type ApprovalView = z.infer<typeof approvalView>;
+
+export const approvalDecision = z.strictObject({ reason: z.string().min(1).max(500).default("no reason given") });
 
 export const rollbackRequest = z.strictObject({
   project: z.string(),

@@ -1,4 +1,4 @@
-import type { Clock } from "@muster/shared/clock.ts";
+import type { Clock, Instant } from "@muster/shared/clock.ts";
 import { AppError } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import { type AppUid, type ClusterId, formatApp, type HubId } from "@muster/shared/model/ids.ts";
@@ -8,10 +8,11 @@ import { shardKey } from "../core/documents/assigned.ts";
 import { HUB_ACTOR } from "../core/documents/audit-entry.ts";
 import { appKey, type StoredApp } from "../core/documents/definition.ts";
 import { type Intent, newIntent, stageOf } from "../core/documents/intent.ts";
-import { selects } from "../core/placement.ts";
 import { type Decision, type FleetMember, planRollout, type RolloutFacts } from "../core/plan-rollout.ts";
+import { isWanted } from "../core/wanted.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
 import { assignmentPayload } from "./assignment-payload.ts";
+import type { RemovalBrake } from "./brake-removals.ts";
 import type { HubState } from "./hub-state.ts";
 import { KeyedLoop } from "./keyed-loop.ts";
 import type { Rendering } from "./render-releases.ts";
@@ -28,6 +29,9 @@ export interface DriveRolloutsDeps {
   readonly term: () => number;
   readonly isConnected: (cluster: ClusterId) => boolean;
   readonly renderingOf: (app: AppUid) => Rendering;
+  readonly brake: Pick<RemovalBrake, "verdictsOf" | "objectsMax">;
+  /** Time alone may change an App's plan: it is to be looked at again then. */
+  readonly wakeAt: (app: AppUid, at: Instant) => void;
   /** Every cluster of a deleted App confirmed. */
   readonly onGone: (app: AppUid) => void;
   readonly traces: Traces;
@@ -77,6 +81,7 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
     const facts = gather(input, uid, intent, stored);
     const plan = planRollout(facts);
     const app = formatApp(intent.app);
+    if (plan.recheckAt !== null) input.wakeAt(uid, plan.recheckAt);
     if (plan.needsSequence) {
       return writeIntent(input, uid, (current) =>
         raise(current, "placement, or what the App's clusters are to have", clock.now()),
@@ -201,7 +206,7 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
     const fleet = new Map<ClusterId, FleetMember>();
     const placed = new Set<ClusterId>();
     for (const record of state.clusters.values()) {
-      const isPlaced = stored !== null && record.revoked === null && selects(stored.definition.spec.clusters, record);
+      const isPlaced = stored !== null && isWanted(stored, record);
       if (isPlaced) placed.add(record.id);
       if (!isPlaced && !assigned.has(record.id)) continue;
       fleet.set(record.id, {
@@ -218,6 +223,11 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
       onUnplaced: stored?.definition.spec.onUnplaced.action ?? intent.deletion?.action ?? "keep",
       assigned,
       fleet,
+      removals: input.brake.verdictsOf(uid),
+      pruneLimit: (_release, cluster) => ({
+        approval: null,
+        objectsMax: input.brake.objectsMax(observed.get(cluster)?.report?.objects ?? 0),
+      }),
       now: clock.now(),
     };
   }

@@ -71,12 +71,12 @@ describe("an identity that was superseded", () => {
 describe("placement and deletion", () => {
   it("sends a tombstone to a cluster that leaves, and comes back above it", async () => {
     const { agent, uid } = await deployed();
-    const only = appOf("shop", { clusters: { matchLabels: { tier: "prod" } } });
+    const only = appOf("shop", { clusters: { matchLabels: { tier: "prod" } }, onUnplaced: { grace: "0s" } });
     const result = await fixture.hub.commands.apply(person, [only], { dryRun: true });
     expect(result.results[0]).toMatchObject({ outcome: "changed", loses: ["eu-1"], gains: [] });
     await fixture.hub.commands.apply(person, [only], { dryRun: false });
     await vi.waitFor(
-      () => expect(agent.held.get(uid)?.assignment.content).toEqual({ kind: "remove", action: "delete" }),
+      () => expect(agent.held.get(uid)?.assignment.content).toMatchObject({ kind: "remove", action: "delete" }),
       soon,
     );
     await fixture.hub.settled();

@@ -1,6 +1,7 @@
 import type { AppName, AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import type { Epoch } from "@muster/shared/model/mark.ts";
 import type { ClusterRecord } from "../core/cluster-record.ts";
+import { type Approval, type ApprovalPairs, approvalPairsNoun, approvals } from "../core/documents/approval.ts";
 import {
   type AssignedEntry,
   type AssignedShard,
@@ -42,6 +43,8 @@ export class HubState {
   readonly operations: Mirror<Operation>;
   readonly epochs: Mirror<HubEpoch>;
   readonly presence: Mirror<Presence>;
+  readonly approvals: Mirror<Approval>;
+  readonly approvalPairs: Mirror<ApprovalPairs>;
 
   readonly #entriesOfApp = new Map<AppUid, Map<ClusterId, AssignedEntry>>();
   readonly #entriesOfCluster = new Map<ClusterId, Map<AppUid, AssignedEntry>>();
@@ -64,12 +67,21 @@ export class HubState {
     this.operations = new Mirror(documents, operations, isDrained);
     this.epochs = new Mirror(documents, hubEpochs, isDrained);
     this.presence = new Mirror(documents, presences);
+    this.approvals = new Mirror(documents, approvals, isDrained);
+    this.approvalPairs = new Mirror(documents, approvalPairsNoun);
 
     this.definitions.onChange((key, value, before) => this.#indexDefinition(key, value, before));
     this.assigned.onChange((_key, value, before) => this.#indexAssigned(value, before));
     this.observed.onChange((_key, value, before) => this.#indexObserved(value, before));
     this.releases.onChange((_key, value, before) => this.#indexRelease(value, before));
-    for (const audited of [this.definitions, this.intents, this.clusters, this.operations, this.epochs]) {
+    for (const audited of [
+      this.definitions,
+      this.intents,
+      this.clusters,
+      this.operations,
+      this.epochs,
+      this.approvals,
+    ]) {
       (audited as unknown as Mirror<{ audit: AuditEntry[] }>).onChange((_key, value, before) => {
         audit.notice(value?.audit);
         const kept = new Set(value?.audit.map((entry) => entry.id));
@@ -96,6 +108,8 @@ export class HubState {
       this.clusters,
       this.presence,
       this.operations,
+      this.approvalPairs,
+      this.approvals,
       this.intents,
       this.assigned,
       this.observed,

@@ -3,6 +3,7 @@ import { API_VERSION } from "@muster/shared/model/definitions/common.ts";
 import type { Definition } from "@muster/shared/model/definitions.ts";
 import { type AppName, type AppUid, type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
 import type { AppFacts } from "../core/app-facts.ts";
+import { noApproval, viewApproval } from "../core/decide-approval.ts";
 import { detailKey, type ReportDetail, reportDetail, reportDetails } from "../core/documents/observed.ts";
 import { explain, tellingPlacement } from "../core/explain.ts";
 import { detailApp, summarizeApp, viewPlacement, viewRelease } from "../core/summarize-app.ts";
@@ -100,6 +101,16 @@ export function createQueries(deps: {
       const { stored, intent } = views.facts(name);
       const uid = stored?.uid ?? intent?.app.uid;
       return uid === undefined ? [] : traces.of(uid).map((trace) => structuredClone(trace));
+    },
+
+    async approvals() {
+      const all = [...state.approvals.values()].sort((one, other) => other.created - one.created);
+      return all.map(viewApproval);
+    },
+    async approval(id) {
+      const found = state.approvals.get(id);
+      if (found === null) throw noApproval(id);
+      return viewApproval(found);
     },
 
     definitions: async (kind) => definitionsOf(state, kind),

@@ -4,8 +4,10 @@ import type { Labels } from "@muster/shared/model/selector.ts";
 import type {
   AppDetailView,
   ApplyResult,
+  ApprovalView,
   AppView,
   ClusterView,
+  DeletionResult,
   LabelResult,
   PlacementDetailView,
   RecoverRequest,
@@ -44,8 +46,12 @@ export interface HubCommands {
   removeCluster(actor: Actor, name: string): Promise<void>;
   apply(actor: Actor, definitions: readonly unknown[], opts: { dryRun: boolean }): Promise<ApplyResult>;
   deleteSource(actor: Actor, source: AppName): Promise<void>;
-  /** Sends a tombstone to every cluster; the App is gone when each has confirmed. */
-  deleteApp(actor: Actor, app: AppName): Promise<void>;
+  /** Sends a tombstone to every cluster, once the brake lets it; the App is gone when each has confirmed. */
+  deleteApp(actor: Actor, app: AppName): Promise<DeletionResult>;
+  /** For exactly what the approval names. @throws AppError "conflict" when it is not pending any more. */
+  grantApproval(actor: Actor, id: string, opts: { reason: string }): Promise<ApprovalView>;
+  /** What it names stays as it is until its App's definition changes. */
+  denyApproval(actor: Actor, id: string, opts: { reason: string }): Promise<ApprovalView>;
   rollback(actor: Actor, request: RollbackRequest): Promise<RollbackView>;
   unpin(actor: Actor, app: AppName, opts: { reason: string }): Promise<AppView>;
   recover(actor: Actor, request: RecoverRequest): Promise<{ recovered: { app: string; cluster: string }[] }>;
@@ -67,6 +73,9 @@ export interface HubQueries {
   /** The last few Revisions of an App on their way, oldest first; forgotten with the process. */
   trace(app: AppName): Promise<readonly TraceView[]>;
   definitions(kind: Definition["kind"]): Promise<readonly Definition[]>;
+  /** Everything that waits for a person, and what was decided lately; newest first. */
+  approvals(): Promise<readonly ApprovalView[]>;
+  approval(id: string): Promise<ApprovalView>;
   /** Resolves at the next change of anything that `status` shows, or when `signal` aborts. */
   changed(signal: AbortSignal): Promise<void>;
   /** Whether the hub can serve: store open, leader's term taken, first reads done. */

@@ -17,6 +17,8 @@ const COLLECTIONS = [
   "assigned",
   "observed",
   "report-details",
+  "approvals",
+  "approval-pairs",
 ];
 
 /** What a backup holds: every document and bundle as of now, in a store of its own. */

@@ -4,7 +4,8 @@ import type { AssignedEntry } from "../core/documents/assigned.ts";
 import { type Intent, newIntent } from "../core/documents/intent.ts";
 import type { ObservedEntry } from "../core/documents/observed.ts";
 import type { Release } from "../core/documents/release.ts";
-import type { FleetMember } from "../core/plan-rollout.ts";
+import type { FleetMember, RolloutFacts } from "../core/plan-rollout.ts";
+import type { LeavingPair, RemovalVerdict } from "../core/removal-brake.ts";
 
 /** Small, valid facts for tests of the pure core. */
 export const APP = { uid: "app-1" as AppUid, project: "storefront", name: "shop" };
@@ -101,4 +102,24 @@ export const healthy = (entry: AssignedEntry, over: Partial<Report> = {}): Obser
     ...(over as object),
   },
   ahead: null,
+});
+
+/** A brake that lets everything go, unless told otherwise. */
+export const letGo = (
+  clusters: Iterable<ClusterId>,
+  over: (pair: LeavingPair) => RemovalVerdict = (pair) => ({ kind: "pass", pair, approval: null, objectsMax: 20 }),
+): Pick<RolloutFacts, "removals" | "pruneLimit"> => ({
+  removals: new Map([...clusters].map((id) => [id, over(leavingPair(id))])),
+  pruneLimit: () => ({ approval: null, objectsMax: 20 }),
+});
+
+export const leavingPair = (id: ClusterId, over: Partial<LeavingPair> = {}): LeavingPair => ({
+  app: APP.uid,
+  cluster: id,
+  cause: "definition",
+  since: NOW,
+  graceMs: 0,
+  objects: 2,
+  changes: 1,
+  ...over,
 });

@@ -1,7 +1,15 @@
 import { name } from "@muster/shared/model/ids.ts";
 import { z } from "zod";
-import { appDetailView, appView, placementDetailView, releaseView, traceView, whyView } from "../../core/views.ts";
-import { type Api, listOf, noContent, type RouteContext, scopedParams } from "./routes.ts";
+import {
+  appDetailView,
+  appView,
+  deletionResult,
+  placementDetailView,
+  releaseView,
+  traceView,
+  whyView,
+} from "../../core/views.ts";
+import { type Api, listOf, type RouteContext, scopedParams } from "./routes.ts";
 
 export function addAppRoutes(api: Api, { commands, queries, actor }: RouteContext): void {
   const tags = ["apps"];
@@ -54,13 +62,10 @@ export function addAppRoutes(api: Api, { commands, queries, actor }: RouteContex
         tags,
         summary: "Send every cluster a tombstone; the App is gone when each has confirmed",
         params: scopedParams,
-        response: { 202: noContent },
+        response: { 202: deletionResult },
       },
     },
-    async (request, reply) => {
-      await commands.deleteApp(actor(request), request.params);
-      return reply.code(202).send();
-    },
+    async (request, reply) => reply.code(202).send(await commands.deleteApp(actor(request), request.params)),
   );
 
   api.get(

@@ -30,6 +30,7 @@ const named = {
   Why: views.whyView,
   ApplyRequest: views.applyRequest,
   ApplyResult: views.applyResult,
+  Approval: views.approvalView,
   RollbackRequest: views.rollbackRequest,
   Rollback: views.rollbackView,
   RecoverRequest: views.recoverRequest,

@@ -14,7 +14,9 @@ import { appKey, appSetKey, projectKey, type StoredDefinition, sourceKey } from 
 import { place } from "../../core/placement.ts";
 import type { ApplyResult } from "../../core/views.ts";
 import type { Actor } from "../../ports/hub-commands.ts";
+import type { RemovalBrake } from "../brake-removals.ts";
 import type { HubState } from "../hub-state.ts";
+import { removalsBy } from "./preview-removals.ts";
 import { relabelCluster } from "./relabel-cluster.ts";
 
 /** Definitions written at once. */
@@ -28,13 +30,15 @@ type Result = ApplyResult["results"][number];
  * that nobody registered.
  */
 export async function applyDefinitions(
-  deps: { state: HubState; clock: Clock; newId: () => string },
+  deps: { state: HubState; clock: Clock; newId: () => string; brake: Pick<RemovalBrake, "preview"> },
   actor: Actor,
   values: readonly unknown[],
   opts: { dryRun: boolean },
 ): Promise<ApplyResult> {
   const parsed = parseAll(values);
   for (const definition of parsed) refuseUnregistered(deps.state, definition);
+  // Counted before it is done: afterwards it is under way already.
+  const waits = deps.brake.preview(removalsBy(deps.state, parsed));
   const results: Result[] = [];
   // Those of one group share their fsync: a thousand Apps one by one would outlast the call's deadline on a slow disk.
   for (let from = 0; from < parsed.length; from += WRITES_MAX) {
@@ -42,7 +46,8 @@ export async function applyDefinitions(
     results.push(...(await Promise.all(group.map((definition) => applyOne(deps, actor, definition, opts.dryRun)))));
   }
   const warnings = warningsOf(deps.state, parsed);
-  return { results, dryRun: opts.dryRun, ...(warnings.length === 0 ? {} : { warnings }) };
+  const told = { ...(waits === null ? {} : { waits }), ...(warnings.length === 0 ? {} : { warnings }) };
+  return { results, dryRun: opts.dryRun, ...told };
 }
 
 const WARNINGS_MAX = 50;

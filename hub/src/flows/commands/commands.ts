@@ -3,6 +3,7 @@ import { AppError } from "@muster/shared/errors.ts";
 import { type AppName, type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
 import type { Labels } from "@muster/shared/model/selector.ts";
 import type { ClusterRecord } from "../../core/cluster-record.ts";
+import { decideApproval, noApproval, viewApproval } from "../../core/decide-approval.ts";
 import {
   appKey,
   formatDefinition,
@@ -18,6 +19,7 @@ import { selects } from "../../core/placement.ts";
 import { deleteApp, resolveRelease, rollBack, unpin } from "../../core/rollback.ts";
 import type { ClusterIdentities } from "../../ports/enrolment.ts";
 import type { Actor, HubCommands } from "../../ports/hub-commands.ts";
+import type { RemovalBrake } from "../brake-removals.ts";
 import type { HubState } from "../hub-state.ts";
 import type { Views } from "../views.ts";
 import { applyDefinitions } from "./apply.ts";
@@ -32,6 +34,7 @@ export interface CommandsDeps {
   readonly hubAddress: () => string;
   readonly wakeSource: (source: AppName) => void;
   /** Ends the sessions of a cluster that was removed. */
+  readonly brake: Pick<RemovalBrake, "preview">;
   readonly endSessions: (cluster: ClusterId, why: string) => void;
   readonly runOperation: (id: string) => void;
   readonly clock: Clock;
@@ -41,6 +44,14 @@ export interface CommandsDeps {
 /** What people and programs may do. Each change is one durable write that carries its own audit entry. */
 export function createCommands(deps: CommandsDeps): HubCommands {
   const { state, identities, views, clock } = deps;
+
+  const decide = async (actor: Actor, id: string, as: "granted" | "denied", reason: string) => {
+    const decided = await state.approvals.write(id, (current) =>
+      current === null ? null : decideApproval(current, { as, actor, reason, now: clock.now() }),
+    );
+    if (decided === null) throw noApproval(id);
+    return viewApproval(decided);
+  };
 
   return {
     async registerCluster(actor, cluster) {
@@ -62,7 +73,8 @@ export function createCommands(deps: CommandsDeps): HubCommands {
       };
       const moved = await relabelCluster(deps, actor, requireCluster(state, name), labelsOf, { dryRun });
       if (moved.record === null) throw noCluster(name);
-      return { ...views.cluster(moved.record), gains: moved.gains, loses: moved.loses, dryRun };
+      const { gains, loses, waits } = moved;
+      return { ...views.cluster(moved.record), gains, loses, ...(waits === null ? {} : { waits }), dryRun };
     },
 
     async removeCluster(actor, name) {
@@ -83,6 +95,8 @@ export function createCommands(deps: CommandsDeps): HubCommands {
     async deleteApp(actor, app) {
       const stored = requireApp(state, app);
       const { action } = stored.definition.spec.onUnplaced;
+      const clusters = [...state.entriesOf(stored.uid).keys()];
+      const waits = deps.brake.preview(clusters.map((cluster) => ({ app: stored.uid, cluster, cause: "deletion" })));
       // The intent first: it is what tombstones come from. Killed before the second write, the planner makes up for it.
       await state.intents.write(stored.uid, (current) =>
         deleteApp(current ?? freshIntent(state, stored), { action, actor, now: clock.now() }),
@@ -92,7 +106,11 @@ export function createCommands(deps: CommandsDeps): HubCommands {
           ? null
           : asDeleted(current, actor, clock.now()),
       );
+      return { waits };
     },
+
+    grantApproval: (actor, id, { reason }) => decide(actor, id, "granted", reason),
+    denyApproval: (actor, id, { reason }) => decide(actor, id, "denied", reason),
 
     async rollback(actor, request) {
       const name: AppName = { project: request.project, name: request.app };

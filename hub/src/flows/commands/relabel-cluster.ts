@@ -1,15 +1,18 @@
 import type { Clock } from "@muster/shared/clock.ts";
-import { formatApp } from "@muster/shared/model/ids.ts";
+import { type AppUid, formatApp } from "@muster/shared/model/ids.ts";
 import type { Labels } from "@muster/shared/model/selector.ts";
 import { type ClusterRecord, withAudit } from "../../core/cluster-record.ts";
 import { selects } from "../../core/placement.ts";
 import type { Actor } from "../../ports/hub-commands.ts";
+import type { RemovalBrake } from "../brake-removals.ts";
 import type { HubState } from "../hub-state.ts";
 
 /** `PROJECT/NAME` of the Apps that a cluster gains and loses by a change of its labels, sorted. */
 export interface AppMoves {
   readonly gains: string[];
   readonly loses: string[];
+  /** Why what it loses waits for a person; null: it does not. */
+  readonly waits: string | null;
 }
 
 /**
@@ -17,7 +20,7 @@ export interface AppMoves {
  * those in force; with `dryRun` nothing is written. The record is null when the cluster is gone from the store.
  */
 export async function relabelCluster(
-  { state, clock }: { state: HubState; clock: Clock },
+  { state, clock, brake }: { state: HubState; clock: Clock; brake: Pick<RemovalBrake, "preview"> },
   actor: Actor,
   record: ClusterRecord,
   labelsOf: (current: Labels) => Labels,
@@ -26,6 +29,9 @@ export async function relabelCluster(
   let before = record.labels;
   let isSame = hasSameLabels(before, labelsOf(before));
   let after: ClusterRecord | null = record;
+  // Counted before it is done: afterwards it is under way already.
+  const { leaving } = movesOf(state, record, before, labelsOf(before));
+  const waits = brake.preview(leaving.map((app) => ({ app, cluster: record.id, cause: "labels" })));
   if (!opts.dryRun) {
     after = await state.clusters.write(record.id, (current) => {
       if (current === null) return null;
@@ -37,22 +43,31 @@ export async function relabelCluster(
       return withAudit({ ...current, labels }, { at: clock.now(), actor, action: "ClusterLabelled", detail });
     });
   }
-  return { record: after, isSame, ...movesOf(state, record.name, before, labelsOf(before)) };
-}
-
-function movesOf(state: HubState, name: string, before: Labels, after: Labels): AppMoves {
-  const moves: AppMoves = { gains: [], loses: [] };
-  for (const { definition } of state.apps()) {
-    const had = selects(definition.spec.clusters, { name, labels: before });
-    const has = selects(definition.spec.clusters, { name, labels: after });
-    if (had !== has) moves[has ? "gains" : "loses"].push(formatApp(definition.metadata));
-  }
-  moves.gains.sort();
-  moves.loses.sort();
-  return moves;
+  const { gains, loses } = movesOf(state, record, before, labelsOf(before));
+  return { record: after, isSame, gains, loses, waits };
 }
 
 const hasSameLabels = (one: Labels, other: Labels): boolean => {
   const keys = Object.keys(one);
   return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key]);
 };
+
+/** Which Apps a change of labels moves: their names, and the uids of those that leave. */
+function movesOf(
+  state: HubState,
+  { name }: ClusterRecord,
+  before: Labels,
+  after: Labels,
+): Pick<AppMoves, "gains" | "loses"> & { leaving: AppUid[] } {
+  const moves: { gains: string[]; loses: string[]; leaving: AppUid[] } = { gains: [], loses: [], leaving: [] };
+  for (const { uid, definition } of state.apps()) {
+    const had = selects(definition.spec.clusters, { name, labels: before });
+    const has = selects(definition.spec.clusters, { name, labels: after });
+    if (had === has) continue;
+    moves[has ? "gains" : "loses"].push(formatApp(definition.metadata));
+    if (had) moves.leaving.push(uid);
+  }
+  moves.gains.sort();
+  moves.loses.sort();
+  return moves;
+}

@@ -1,5 +1,5 @@
 import { AppError } from "@muster/shared/errors.ts";
-import type { AppView, ClusterView, SourceView } from "../../../core/views.ts";
+import type { ApprovalView, AppView, ClusterView, SourceView } from "../../../core/views.ts";
 import type { Actor, HubCommands, HubQueries } from "../../../ports/hub-commands.ts";
 
 export const aCluster = (change: Partial<ClusterView> = {}): ClusterView => ({
@@ -44,6 +44,22 @@ export const anApp = (change: Partial<AppView> = {}): AppView => ({
   ...change,
 });
 
+export const anApproval = (change: Partial<ApprovalView> = {}): ApprovalView => ({
+  id: "ap-1f2e3d4c",
+  kind: "removal",
+  state: "pending",
+  what: "50 clusters would lose storefront/shop (600 objects)",
+  why: "The App's definition changed, and no longer selects them.",
+  askedBy: "ada@example.com",
+  pairs: 50,
+  objects: 600,
+  apps: [{ app: "storefront/shop", pairs: 50, objects: 600, clusters: ["prod-eu-1"] }],
+  created: "2026-03-03T13:05:00.000Z",
+  decided: null,
+  closed: null,
+  ...change,
+});
+
 /** A hub that answers with examples and remembers what it was told to do. */
 export function fakeHub() {
   const calls: { what: string; actor: Actor | null; args: unknown[] }[] = [];
@@ -66,7 +82,9 @@ export function fakeHub() {
     removeCluster: did("removeCluster", undefined),
     apply: did("apply", { results: [], dryRun: false }),
     deleteSource: did("deleteSource", undefined),
-    deleteApp: did("deleteApp", undefined),
+    deleteApp: did("deleteApp", { waits: null }),
+    grantApproval: did("grantApproval", anApproval({ state: "granted" })),
+    denyApproval: did("denyApproval", anApproval({ state: "denied" })),
     rollback: did("rollback", {
       app: "storefront/shop",
       from: 2,
@@ -110,6 +128,8 @@ export function fakeHub() {
       message: "It runs.",
       next: null,
     }),
+    approvals: async () => [anApproval(), anApproval({ id: "ap-2", state: "withdrawn" })],
+    approval: async () => anApproval(),
     definitions: async () => [],
     changed: (signal) =>
       new Promise((resolve) => {
