@@ -1,6 +1,6 @@
 import { matchesGlob } from "node:path";
 import { describe, expect, it } from "vitest";
-import { matchesAny, parseGlob } from "./glob.ts";
+import { matchesAny, parseGlob, parseWholeGlob } from "./glob.ts";
 
 const matches = (pattern: string, path: string): boolean | undefined => parseGlob(pattern)?.matches(path);
 
@@ -44,6 +44,21 @@ describe("a glob", () => {
         expect([pattern, path, matches(pattern, path)]).toEqual([pattern, path, expected]);
       }
     }
+  });
+
+  it.each([
+    ["apps/*", ["apps/shop", "apps/api"]],
+    ["*", ["apps", "README.md"]],
+    ["apps/**", ["apps/shop", "apps/api", "apps/shop/base", "apps/shop/base/a.yaml"]],
+    ["**/base", ["apps/shop/base"]],
+    ["apps/*/*", ["apps/shop/base"]],
+    ["**/*.yaml", ["apps/shop/base/a.yaml"]],
+    ["apps/{shop,web}/", ["apps/shop"]],
+    ["/apps", ["apps"]],
+    ["**", ["apps", "apps/shop", "apps/api", "apps/shop/base", "apps/shop/base/a.yaml", "README.md"]],
+  ])("for a whole path: %s", (pattern, expected) => {
+    const paths = ["apps", "apps/shop", "apps/api", "apps/shop/base", "apps/shop/base/a.yaml", "README.md"];
+    expect(paths.filter((path) => parseWholeGlob(pattern)?.matches(path))).toEqual(expected);
   });
 
   it("is not kept busy by patterns made for it", () => {

@@ -23,14 +23,22 @@ type Token =
 type Segment = readonly Token[] | null;
 
 /** Null when it has more alternatives than anyone needs. */
-export function parseGlob(pattern: string): Glob | null {
+export const parseGlob = (pattern: string): Glob | null => parse(pattern, { isWhole: false });
+
+/**
+ * The same patterns as a shell reads them: from the root on (`*` is a name in the root only), and for the whole path
+ * (`apps/*` is no match for what lies deeper, `apps/**` none for `apps` itself).
+ */
+export const parseWholeGlob = (pattern: string): Glob | null => parse(pattern, { isWhole: true });
+
+function parse(pattern: string, { isWhole }: { isWhole: boolean }): Glob | null {
   const alternatives = expandBraces(pattern);
   if (alternatives === null) return null;
-  const parsed = alternatives.map(parseSegments);
+  const parsed = alternatives.map((alternative) => parseSegments(alternative, isWhole));
   return {
     matches: (path) => {
       const names = path.split("/");
-      return parsed.some((segments) => matchesPath(segments, names));
+      return parsed.some((segments) => matchesPath(segments, names, isWhole));
     },
   };
 }
@@ -41,22 +49,22 @@ export function matchesAny(patterns: readonly string[]): (path: string) => boole
   return (path) => globs.some((glob) => glob.matches(path));
 }
 
-function parseSegments(pattern: string): readonly Segment[] {
-  const isAnchored = pattern.replace(/\/+$/, "").includes("/");
+function parseSegments(pattern: string, isWhole: boolean): readonly Segment[] {
+  const isAnchored = isWhole || pattern.replace(/\/+$/, "").includes("/");
   const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
   const segments = parts.map((part) => (part === "**" ? null : parseTokens(part)));
   return isAnchored ? segments : [null, ...segments];
 }
 
 /** Greedy: only the last `**` ever has to be tried again with one folder more. */
-function matchesPath(segments: readonly Segment[], names: readonly string[]): boolean {
+function matchesPath(segments: readonly Segment[], names: readonly string[], isWhole: boolean): boolean {
   let segment = 0;
   let name = 0;
   let retry: { segment: number; name: number } | null = null;
   while (name < names.length) {
     const current = segments[segment];
     // All of the pattern is used up: it matches a folder above, and so what is below.
-    if (segment === segments.length) return true;
+    if (segment === segments.length && !isWhole) return true;
     if (current === null) {
       segment += 1;
       retry = { segment, name };
@@ -70,7 +78,8 @@ function matchesPath(segments: readonly Segment[], names: readonly string[]): bo
       return false;
     }
   }
-  return segment === segments.length || (segment === segments.length - 1 && segments[segment] === null);
+  if (segment === segments.length) return true;
+  return !isWhole && segment === segments.length - 1 && segments[segment] === null;
 }
 
 /** The same for `*` in a name. */

@@ -24,9 +24,9 @@ export type Substituted =
   | { readonly kind: "faulty"; readonly fault: SubstitutionFault };
 
 /** A text that variables stand in, taken apart. */
-type Part = string | Reference;
+export type Part = string | Reference;
 
-interface Reference {
+export interface Reference {
   readonly name: string;
   /** Whether an empty value counts as none; null without a default. */
   readonly fallback: { readonly parts: readonly Part[]; readonly whenEmpty: boolean } | null;
@@ -70,6 +70,20 @@ export function addReferences(text: string, names: Set<string>): void {
       names.add(part.name);
       if (part.fallback) add(part.fallback.parts);
     }
+  }
+}
+
+export type ParsedText =
+  | { readonly kind: "parts"; readonly parts: readonly Part[] }
+  | { readonly kind: "faulty"; readonly fault: SubstitutionFault };
+
+/** A text taken apart, for who fills in some variables and leaves the others for later. Escapes are resolved. */
+export function parseVariables(text: string): ParsedText {
+  try {
+    return { kind: "parts", parts: parse(text) };
+  } catch (error) {
+    if (error instanceof Fault) return { kind: "faulty", fault: error.fault };
+    throw error;
   }
 }
 
@@ -177,7 +191,8 @@ function parse(text: string): readonly Part[] {
   }
 }
 
-function unknownVariable(name: string, values: Variables): SubstitutionFault {
+/** What is said of a variable that `values` does not hold. */
+export function unknownVariable(name: string, values: Readonly<Record<string, unknown>>): SubstitutionFault {
   const shown = name.slice(0, NAME_SHOWN_MAX);
   const known = Object.keys(values);
   const before = known.find((each) => each.includes(".") && name.startsWith(`${each}-`));
