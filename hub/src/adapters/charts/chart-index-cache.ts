@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { AppError } from "@muster/shared/errors.ts";
+import { SharedWork } from "@muster/shared/shared-work.ts";
 import type { ChartRef } from "../../ports/chart-source.ts";
 import type { HttpAnswer, HttpClient } from "../../ports/http-client.ts";
 import { authorizationOf, checkAnswer } from "./http-repository.ts";
 import { createIndexReader } from "./index-reader.ts";
 import { type PackedIndex, packedBytes } from "./read-index.ts";
-import { SharedWork } from "./shared-work.ts";
 
 const INDEX_BYTES_MAX = 64 * 1024 * 1024;
 const INDEX_TIMEOUT_MS = 60_000;

@@ -1,4 +1,4 @@
-import { abortedBy } from "@muster/shared/deadline.ts";
+import { abortedBy } from "./deadline.ts";
 
 /**
  * Work that several want at the same time is done once. Whoever is told to stop stops waiting; the work itself stops
