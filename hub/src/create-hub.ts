@@ -191,7 +191,7 @@ export function createHub(deps: HubDependencies): Hub {
     metrics,
     log,
   });
-  const views = createViews({ state, sessions, renderingOf: renders.of });
+  const views = createViews({ state, sessions, renderingOf: renders.of, brake });
   const commands = createCommands({
     state,
     identities,

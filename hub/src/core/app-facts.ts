@@ -6,6 +6,7 @@ import type { Intent } from "./documents/intent.ts";
 import type { ObservedEntry } from "./documents/observed.ts";
 import type { Release } from "./documents/release.ts";
 import type { SourceStatus } from "./documents/source-status.ts";
+import type { RemovalVerdict } from "./removal-brake.ts";
 import type { ClusterView } from "./views.ts";
 
 /** One App in one cluster, as far as the hub knows. */
@@ -14,6 +15,8 @@ export interface PlacementFacts {
   readonly isPlaced: boolean;
   readonly entry: AssignedEntry | null;
   readonly observed: ObservedEntry | null;
+  /** What it waits for, of a cluster that the App leaves; absent or null: it does not leave. */
+  readonly removal?: RemovalVerdict | null;
 }
 
 /** Everything there is to say about one App: what `status`, `get` and `why` are computed from. */

@@ -3,6 +3,7 @@ import { formatApp } from "@muster/shared/model/ids.ts";
 import type { AppFacts, PlacementFacts } from "./app-facts.ts";
 import { targetRelease } from "./documents/intent.ts";
 import type { ReportDetail } from "./documents/observed.ts";
+import { explainRemoval, explainRemovals } from "./explain-removal.ts";
 import { firstCause, placed, tellCause } from "./first-cause.ts";
 import { placementState } from "./fleet.ts";
 import { isNotice, summarizeApp, whatStays } from "./summarize-app.ts";
@@ -40,6 +41,8 @@ function explainApp(facts: AppFacts, detail: ReportDetail | null): Told {
   const app = formatApp(facts.name);
   const view = summarizeApp(facts);
   const { summary } = view;
+  const removals = explainRemovals(facts);
+  if (removals !== null) return removals;
   if (view.deleting)
     return said("Removing", `${app} was deleted; ${view.state}.`, "It is gone when all have confirmed.");
   const sourceProblem = facts.isSourceThere
@@ -104,6 +107,7 @@ function explainFailing(facts: AppFacts, sentence: string, detail: ReportDetail 
 function explainPlacement(facts: AppFacts, placement: PlacementFacts, detail: ReportDetail | null): Told {
   const { cluster, entry, observed, isPlaced } = placement;
   const app = formatApp(facts.name);
+  if (placement.removal) return explainRemoval(facts, cluster, placement.removal);
   const state = placementState(entry, observed);
   const report = observed?.report ?? null;
   const target = facts.intent === null ? null : targetRelease(facts.intent);

@@ -3,6 +3,7 @@ import type { Problem } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "./app-facts.ts";
 import { targetRelease } from "./documents/intent.ts";
 import type { Release } from "./documents/release.ts";
+import { removalsInWords } from "./explain-removal.ts";
 import { firstCause } from "./first-cause.ts";
 import { isAhead, isCurrent, placementState } from "./fleet.ts";
 import type { AppDetailView, AppView, PlacementView, ReleaseView } from "./views.ts";
@@ -70,7 +71,10 @@ export function summarizeApp(facts: AppFacts): AppView {
   const count = (wanted: (one: (typeof states)[number]) => boolean): number => states.filter(wanted).length;
   const summary = {
     clusters: counted.filter(({ isPlaced }) => isPlaced).length,
-    atTarget: count(({ placement, state }) => isAtTarget(placement, target) && state !== "Ahead"),
+    // One that leaves is there for a while yet, and no part of what the App's clusters are counted against.
+    atTarget: count(
+      ({ placement, state }) => placement.removal == null && isAtTarget(placement, target) && state !== "Ahead",
+    ),
     healthy: count(({ state }) => state === "Healthy"),
     failed: count(({ state }) => state === "Failed" || state === "Refused" || state === "Unhealthy"),
     offline: count(({ placement }) => placement.cluster.state !== "Connected"),
@@ -162,7 +166,10 @@ export function whatStays({ name, intent, placements }: AppFacts): string {
 
 function stateInWords(facts: AppFacts, summary: AppView["summary"], counted: number): string {
   const { intent, newest } = facts;
-  if (intent?.deletion != null) return `deleting: ${counted} ${plural(counted, "cluster")} to confirm`;
+  const leaving = removalsInWords(facts);
+  if (intent?.deletion != null) {
+    return [`deleting: ${counted} ${plural(counted, "cluster")} to confirm`, ...leaving].join("; ");
+  }
   const target = shownTarget(facts);
   if (target === null) return problemsOf(facts).length > 0 ? "no release: see problems" : "no release yet";
   const pinned = intent?.pin ? `pinned by ${intent.pin.by}: "${intent.pin.reason}"` : null;
@@ -172,7 +179,7 @@ function stateInWords(facts: AppFacts, summary: AppView["summary"], counted: num
   const rollout = left > 0 ? `rollout: r${target}, ${left} to go` : null;
   const failed = summary.failed > 0 ? `${summary.failed} failing` : null;
   const calm = summary.clusters === 0 ? "placed on no cluster" : `r${target} everywhere`;
-  const parts = [pinned, ahead, wrong, failed, rollout].filter((part) => part !== null);
+  const parts = [...leaving, pinned, ahead, wrong, failed, rollout].filter((part) => part !== null);
   const newer = pinned && newest && newest.number !== target ? `Git is at r${newest.number}` : null;
   return parts.length === 0 ? calm : [...parts, ...(newer ? [newer] : [])].join("; ");
 }

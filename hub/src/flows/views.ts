@@ -6,9 +6,10 @@ import type { ClusterRecord } from "../core/cluster-record.ts";
 import { gitOf, nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
 import type { Intent } from "../core/documents/intent.ts";
 import { isAhead, placementState } from "../core/fleet.ts";
-import { selects } from "../core/placement.ts";
 import { isNotice, summarizeApp } from "../core/summarize-app.ts";
 import type { AppView, ClusterView, SourceView } from "../core/views.ts";
+import { isWanted } from "../core/wanted.ts";
+import type { RemovalBrake } from "./brake-removals.ts";
 import type { HubState } from "./hub-state.ts";
 import type { Rendering } from "./render-releases.ts";
 import type { Sessions } from "./sessions.ts";
@@ -32,6 +33,7 @@ export function createViews(deps: {
   state: HubState;
   sessions: Sessions;
   renderingOf: (app: AppUid) => Rendering;
+  brake: Pick<RemovalBrake, "verdictsOf">;
 }): Views {
   const { state, sessions } = deps;
 
@@ -60,10 +62,11 @@ export function createViews(deps: {
   function placementsOf(uid: AppUid, stored: StoredApp | null): PlacementFacts[] {
     const entries = state.entriesOf(uid);
     const observed = state.observedOf(uid);
+    const removals = deps.brake.verdictsOf(uid);
     const placements: PlacementFacts[] = [];
     for (const record of state.clusters.values()) {
       if (record.revoked !== null) continue;
-      const isPlaced = stored !== null && selects(stored.definition.spec.clusters, record);
+      const isPlaced = stored !== null && isWanted(stored, record);
       const entry = entries.get(record.id) ?? null;
       if (!isPlaced && entry === null && !observed.has(record.id)) continue;
       placements.push({
@@ -71,6 +74,7 @@ export function createViews(deps: {
         isPlaced,
         entry,
         observed: observed.get(record.id) ?? null,
+        removal: removals.get(record.id) ?? null,
       });
     }
     return placements.sort((a, b) => (a.cluster.name < b.cluster.name ? -1 : 1));
