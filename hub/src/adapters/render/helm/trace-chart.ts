@@ -1,0 +1,110 @@
+import { isAppError } from "@muster/shared/errors.ts";
+import { RENDER_LIMITS, type RenderRequest, type TraceResult } from "../../../ports/renderer.ts";
+import type { SourceTree } from "../../../ports/source-tree.ts";
+import { readConfigFile } from "../read-config-file.ts";
+import { joinPath, type Place, pathMissing, pathOutside, quote, resolvePath, TracePaths } from "../trace-paths.ts";
+import { CHART_DEPTH_MAX, chartsOf, localDependencies } from "./chart-dependencies.ts";
+
+/**
+ * What rendering a chart reads: all of the chart's directory (templates list it, `.Files` reads it, `.helmignore` takes
+ * from it), charts of this repository that it depends on, and the values files.
+ */
+export async function traceChart(request: RenderRequest, trees: ReadonlyMap<string, SourceTree>): Promise<TraceResult> {
+  const { path, options } = request;
+  if (options.kind !== "helm") throw new Error(`a request for ${options.kind} came to the helm renderer`);
+  const paths = new TracePaths(trees);
+  if (options.chart === null) await addChart(paths, { path, place: { path }, stack: [] });
+  for (const { source, path: written, isOptional } of options.valuesFiles) {
+    const place: Place = { path };
+    const resolved = resolvePath(source === "" ? path : "", written);
+    if (resolved === null) {
+      paths.refuse(pathOutside(written, place));
+      continue;
+    }
+    const before = paths.problems.length;
+    const entry = await paths.find(source, resolved, place);
+    if (entry !== null && entry.mode !== "directory") paths.addFile(source, entry);
+    else if ((entry !== null || !isOptional) && paths.problems.length === before) {
+      const message =
+        entry === null
+          ? `the values file ${quote(resolved)} is not there${source === "" ? "" : `, in the Source ${source}`}.`
+          : `the values file ${quote(resolved)} is a directory.`;
+      const fix = "Correct the App's render.helm.values, add the file, or say optional: true there.";
+      paths.refuse({ code: "PathNotFound", message, where: { path: resolved }, fix });
+    }
+  }
+  return paths.result();
+}
+
+interface ChartVisit {
+  readonly path: string;
+  readonly place: Place;
+  readonly stack: readonly string[];
+}
+
+async function addChart(paths: TracePaths, { path, place, stack }: ChartVisit): Promise<void> {
+  const tree = paths.tree("");
+  const before = paths.problems.length;
+  const [directory, chartFile] = [
+    await paths.find("", path, place),
+    await paths.find("", joinPath(path, "Chart.yaml"), place),
+  ];
+  if (paths.problems.length > before) return;
+  if (directory === null || directory.mode !== "directory") return paths.refuse(pathMissing(path || ".", path, place));
+  if (chartFile === null || chartFile.mode === "directory") {
+    const message = `${quote(path || ".")} is to be rendered by Helm, and holds no Chart.yaml.`;
+    const fix = "Correct the path, or say which renderer is meant: render.plain or render.kustomize.";
+    return paths.refuse({ code: "PathNotFound", message, where: { ...place }, fix });
+  }
+  paths.addDirectory("", directory);
+  if (!(await addFilesBelow(paths, tree, path))) return;
+
+  const [document] = (await readConfigFile(paths, tree, chartFile)) ?? [];
+  const charts = await tree.list(joinPath(path, "charts"));
+  const inCharts = chartsOf(
+    path,
+    charts.map((entry) => entry.path),
+  );
+  for (const { written, at } of localDependencies(document?.value, inCharts)) {
+    const from: Place = { path: chartFile.path, ...(document === undefined ? {} : { line: document.lineOf(at) }) };
+    const resolved = resolvePath(path, written);
+    if (resolved === null) paths.refuse(pathOutside(written, from));
+    else if (stack.includes(resolved) || resolved === path || stack.length >= CHART_DEPTH_MAX) {
+      const message = `charts depend on one another in a circle, or more than ${CHART_DEPTH_MAX} deep.`;
+      paths.refuse({ code: "RenderFailed", message, where: { ...from }, fix: "Take one of the dependencies out." });
+    } else await addChart(paths, { path: resolved, place: from, stack: [...stack, path] });
+  }
+}
+
+/** False, and told, when something in it forbids rendering. */
+async function addFilesBelow(paths: TracePaths, tree: SourceTree, path: string): Promise<boolean> {
+  const before = paths.problems.length;
+  try {
+    for (const file of await tree.walk(path, { filesMax: RENDER_LIMITS.filesMax })) {
+      if (file.mode === "symlink") {
+        paths.refuse({
+          code: "SymlinkRefused",
+          message: `${file.path} is a symbolic link; links are not followed.`,
+          where: { path: file.path },
+          fix: "Put the file itself there.",
+        });
+      } else if (file.mode === "submodule") {
+        paths.refuse({
+          code: "SubmoduleRefused",
+          message: `${file.path} is a submodule; its files are in another repository.`,
+          where: { path: file.path },
+          fix: "Take the chart from where it is published, or track that repository as a Source of its own.",
+        });
+      } else if (file.mode !== "directory") paths.addFile("", file);
+    }
+  } catch (error) {
+    if (!isAppError(error, "too-large")) throw error;
+    paths.refuse({
+      code: "FileTooLarge",
+      message: `the chart ${quote(path || ".")} holds more than ${RENDER_LIMITS.filesMax} files.`,
+      where: { path },
+      fix: "Keep what is no part of the chart outside of its directory.",
+    });
+  }
+  return paths.problems.length === before;
+}
