@@ -8,6 +8,8 @@ export interface GiteaSettings {
   readonly port: number;
   /** Serves Git over SSH there too. */
   readonly sshPort: number | undefined;
+  /** Whether it is a registry of packages too: charts, OCI artifacts. */
+  readonly packages: boolean;
   readonly runAs: GiteaAccount;
 }
 
@@ -65,7 +67,7 @@ export function giteaConfiguration(settings: GiteaSettings): string {
     indexer: { ISSUE_INDEXER_TYPE: "db" },
     mailer: { ENABLED: false },
     actions: { ENABLED: false },
-    packages: { ENABLED: false },
+    packages: { ENABLED: settings.packages },
     "cron.update_checker": { ENABLED: false },
   });
 }

@@ -21,6 +21,8 @@ import { openWorkingCopy, remoteCommit } from "./working-copy.ts";
 export interface GiteaOptions {
   /** Also serve `ssh://`. Default false: its host key takes a moment to make. */
   readonly ssh?: boolean;
+  /** Also be a registry of packages: a Helm chart repository and an OCI registry. Default false. */
+  readonly packages?: boolean;
   readonly progress?: Progress;
 }
 
@@ -46,7 +48,7 @@ export async function giteaServer(options: GiteaOptions = {}): Promise<GiteaServ
     // Gitea runs as another user, which must pass through on its way to its own folder below.
     chmodSync(folder.path, 0o711);
     const installation = install(folder.path, giteaAccount());
-    const running = await launch(installation, options.ssh ?? false, reaper);
+    const running = await launch(installation, options, reaper);
     const credentials = { username: "muster", password: randomBytes(12).toString("hex") };
     await createAdministrator(installation, credentials);
     const api = apiClient(running.url, credentials);
@@ -126,13 +128,14 @@ interface Running {
   readonly sshPort: number | undefined;
 }
 
-async function launch(installation: Installation, withSsh: boolean, reaper: Reaper): Promise<Running> {
+async function launch(installation: Installation, options: GiteaOptions, reaper: Reaper): Promise<Running> {
   const { folder, configPath, account } = installation;
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
-    const sshPort = withSsh ? await freePort() : undefined;
+    const sshPort = options.ssh ? await freePort() : undefined;
+    const packages = options.packages ?? false;
     const { staticFolder } = installation;
-    writeFileSync(configPath, giteaConfiguration({ folder, staticFolder, port, sshPort, runAs: account }));
+    writeFileSync(configPath, giteaConfiguration({ folder, staticFolder, port, sshPort, packages, runAs: account }));
     // It may want to write what it generates into its configuration.
     if (account.user) chownSync(configPath, account.user.uid, account.user.gid);
     const url = `http://127.0.0.1:${port}`;

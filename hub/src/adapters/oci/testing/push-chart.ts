@@ -11,9 +11,10 @@ export const descriptorOf = (content: Uint8Array, mediaType: string, annotations
 });
 
 /** The manifest that `helm push` writes for an archive. */
-export const chartManifest = (archive: Uint8Array) => ({
+export const chartManifest = (archive: Uint8Array, config: Uint8Array = EMPTY) => ({
   schemaVersion: 2,
-  config: descriptorOf(EMPTY, "application/vnd.cncf.helm.config.v1+json"),
+  mediaType: "application/vnd.oci.image.manifest.v1+json",
+  config: descriptorOf(config, "application/vnd.cncf.helm.config.v1+json"),
   layers: [descriptorOf(archive, "application/vnd.cncf.helm.chart.content.v1.tar+gzip")],
 });
 
