@@ -1,6 +1,9 @@
 import { isAppError } from "@muster/shared/errors.ts";
+import type { RemovalLimit } from "@muster/shared/model/assignment.ts";
 import { formatObject, type ObjectRef, objectKey } from "@muster/shared/model/object-ref.ts";
+import type { Problem } from "@muster/shared/model/problem.ts";
 import { settleInventory } from "../core/inventory.ts";
+import { limitRemoval } from "../core/limit-removal.ts";
 import { judgeOwnership, PRUNE_ANNOTATION } from "../core/ownership.ts";
 import type { LiveKnowledge } from "../core/plan-apply.ts";
 import { planPrune } from "../core/plan-prune.ts";
@@ -17,7 +20,7 @@ import { RetryLater, type RunDeps } from "./run-app.ts";
 export async function removeApp(
   deps: Omit<RunDeps, "bundles" | "noteKinds" | "aside" | "claims">,
   entry: AppEntry,
-  content: { readonly action: "delete" | "keep" },
+  content: { readonly action: "delete" | "keep"; readonly removal?: RemovalLimit | undefined },
   opts: { readonly isInherited: boolean; readonly lost: AbortSignal },
 ): Promise<void> {
   const { assignment } = entry;
@@ -29,9 +32,11 @@ export async function removeApp(
   deps.changed(entry, "progress");
 
   const live = await look(deps, entry);
-  const groups = planPrune({ entries: entry.record.inventory, live, wantedUids: new Set(), keepAll: null });
+  const planned = planPrune({ entries: entry.record.inventory, live, wantedUids: new Set(), keepAll: null });
+  const { groups, problem } = limitRemoval(planned, content.removal);
   // An App that was placed again meanwhile keeps what is not deleted yet.
   if (entry.assignment !== assignment) return;
+  if (problem !== null) return refuseRemoval(deps, entry, groups, problem);
   const pruned = await pruneGroups(deps, groups, { lost: opts.lost, superseded });
   entry.retained = groups.flat().flatMap((step) => (step.kind === "retain" ? [step] : []));
   entry.problems = [
@@ -55,6 +60,21 @@ export async function removeApp(
   }
   if (entry.problems.length > 0) entry.phase = "Failed";
   deps.changed(entry, entry.problems.length > 0 ? "verdict" : "progress");
+  await deps.persist(entry);
+  throw new RetryLater();
+}
+
+/** Nothing is deleted and nothing forgotten; an assignment that a person approved comes above this one. */
+async function refuseRemoval(
+  deps: Pick<RunDeps, "changed" | "persist">,
+  entry: AppEntry,
+  groups: ReturnType<typeof planPrune>,
+  problem: Problem,
+): Promise<never> {
+  entry.retained = groups.flat().flatMap((step) => (step.kind === "retain" ? [step] : []));
+  entry.problems = [problem];
+  entry.phase = "Failed";
+  deps.changed(entry, "verdict");
   await deps.persist(entry);
   throw new RetryLater();
 }

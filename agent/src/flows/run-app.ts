@@ -5,6 +5,7 @@ import type { Assignment } from "@muster/shared/model/assignment.ts";
 import type { Digest } from "@muster/shared/model/ids.ts";
 import { formatObject, objectKey } from "@muster/shared/model/object-ref.ts";
 import { sameInventory, settleInventory, unionInventory } from "../core/inventory.ts";
+import { limitRemoval } from "../core/limit-removal.ts";
 import { type ApplyPlan, planApply } from "../core/plan-apply.ts";
 import type { ClusterApi, ResourceKind } from "../ports/cluster-api.ts";
 import { type AppEntry, digestOf } from "./app-book.ts";
@@ -112,6 +113,7 @@ async function carryOut(
 ): Promise<number | null> {
   const { assignment } = entry;
   const digest = digestOf(assignment);
+  const limit = assignment.content.kind === "run" ? assignment.content.removal : undefined;
   await persistUnion(deps, entry, plan, isApplied);
   if (entry.assignment !== assignment) return null;
   forgetOthers(entry, byKey, unplaced);
@@ -134,17 +136,21 @@ async function carryOut(
 
   const isAccepted = outcome.isAccepted && unplaced.length === 0;
   const gone = new Set<string>();
+  let isPruned = true;
   if (isAccepted) {
     // Prune after apply: a rename must never leave a gap in serving.
-    if (plan.prune.flat().some((step) => step.kind === "prune")) show(deps, entry, "Pruning", "progress");
-    const pruned = await pruneGroups(deps, plan.prune, { lost, superseded });
+    const { groups: prune, problem } = limitRemoval(plan.prune, limit);
+    if (prune.flat().some((step) => step.kind === "prune")) show(deps, entry, "Pruning", "progress");
+    const pruned = await pruneGroups(deps, prune, { lost, superseded });
     if (entry.assignment !== assignment) return null;
     for (const key of pruned.gone) gone.add(key);
     entry.pruned += pruned.deleted.length;
-    entry.problems = pruned.problems;
-    entry.retained = plan.prune.flat().flatMap((step) => (step.kind === "retain" ? [step] : []));
+    isPruned = pruned.problems.length === 0;
+    // What waits for a person does not make the bundle any less applied.
+    entry.problems = problem === null ? pruned.problems : [problem, ...pruned.problems];
+    entry.retained = prune.flat().flatMap((step) => (step.kind === "retain" ? [step] : []));
   } else entry.problems = [];
-  const isDone = isAccepted && entry.problems.length === 0;
+  const isDone = isAccepted && isPruned;
   settle(entry, { gone, digest: isDone ? digest : null, byKey });
   if (isDone) entry.done = assignment;
   show(deps, entry, isDone ? "Applied" : "Failed", "verdict");

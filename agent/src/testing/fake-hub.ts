@@ -39,6 +39,7 @@ export interface AssignOptions {
   readonly requires?: readonly string[];
   readonly sync?: Partial<Run["sync"]>;
   readonly destination?: Partial<Run["destination"]>;
+  readonly removal?: Run["removal"];
 }
 
 interface Connection {
@@ -121,6 +122,7 @@ export class FakeHub {
         release: { number: opts.generation, commit: "c".repeat(40), direction: "forward" },
         destination: { namespace: "default", createNamespace: false, ...opts.destination },
         sync: { adopt: "none", drift: "heal", prune: true, ...opts.sync },
+        ...(opts.removal === undefined ? {} : { removal: opts.removal }),
       },
       opts,
     );
@@ -142,7 +144,9 @@ export class FakeHub {
   }
 
   remove(name: string, action: "delete" | "keep", opts: AssignOptions): SignedAssignment {
-    return this.give(this.make(name, { kind: "remove", action }, opts));
+    return this.give(
+      this.make(name, { kind: "remove", action, ...(opts.removal ? { removal: opts.removal } : {}) }, opts),
+    );
   }
 
   /** What the hub wants from now on. */
