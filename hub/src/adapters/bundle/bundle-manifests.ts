@@ -4,7 +4,8 @@ import { duplicateProblems } from "@muster/shared/manifest/duplicates.ts";
 import { formatMebibytes, type Manifest, parseManifests } from "@muster/shared/manifest/parse.ts";
 import { formatObject, type ObjectRef } from "@muster/shared/model/object-ref.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import type { BundleInput, BundleLimits, BundleResult } from "../../ports/bundler.ts";
+import { transformObjects } from "../../core/transform/transform-objects.ts";
+import type { BundleInput, BundleLimits, BundleResult, BundleTransform } from "../../ports/bundler.ts";
 
 /** The most problems that are told at once. */
 const PROBLEMS_MAX = 20;
@@ -12,10 +13,10 @@ const LARGEST_NAMED = 3;
 
 /**
  * The bundle of a folder of manifests: reads every file, then seals what was found. Synchronous and pure: it runs in a
- * worker. `onFile` is told the index (in `files`) of each file before it is read.
+ * worker. `onFile` is told the index (in `files`) of each file before it is read, and -1 when all are.
  */
 export function bundleManifests(
-  { files, limits, substitute, collectReferences }: BundleInput,
+  { files, limits, substitute, collectReferences, transform }: BundleInput,
   onFile: (index: number) => void = () => {},
 ): BundleResult {
   const problems: Problem[] = [];
@@ -23,11 +24,13 @@ export function bundleManifests(
   const largest: { ref: ObjectRef; place: Manifest["place"]; bytes: number }[] = [];
   const references = collectReferences ? new Set<string>() : null;
   const substitution = substitute || references ? { values: substitute?.values ?? null, references } : null;
+  /** What waits for all files to be read, where objects change. */
+  const waiting: Manifest[] | null = transform !== undefined && isChange(transform) ? [] : null;
   let bytes = 0;
 
   const ordered = files.map((file, index) => ({ file, index })).sort((a, b) => compare(a.file.path, b.file.path));
   for (const { file, index } of ordered) {
-    if (problems.length >= PROBLEMS_MAX || objects.length > limits.objectsMax) break;
+    if (problems.length >= PROBLEMS_MAX || (waiting ?? objects).length > limits.objectsMax) break;
     onFile(index);
     const parsed = parseManifests(file, {
       limits: { fileBytesMax: limits.fileBytesMax },
@@ -35,15 +38,16 @@ export function bundleManifests(
       substitution,
     });
     problems.push(...parsed.problems);
-    for (const { object, ref, place } of parsed.manifests) {
-      const json = canonicalJson(object);
-      const size = Buffer.byteLength(json) + 1;
-      bytes += size;
-      keepLargest(largest, { ref, place, bytes: size });
-      // Past the limit only the sizes still matter, to name the largest.
-      objects.push({ ref, place, json: bytes > limits.bundleBytesMax ? "" : json });
-      if (objects.length > limits.objectsMax) break;
-    }
+    if (waiting !== null) waiting.push(...parsed.manifests.slice(0, limits.objectsMax + 1 - waiting.length));
+    else parsed.manifests.forEach(add);
+  }
+  if (waiting !== null && transform !== undefined) {
+    onFile(NO_FILE);
+    // A file that cannot be read would only make patches fail that wait for its objects.
+    const isReadable = problems.length === 0 && waiting.length <= limits.objectsMax;
+    const transformed = isReadable ? transformObjects(waiting, transform) : { manifests: waiting, problems: [] };
+    problems.push(...transformed.problems);
+    transformed.manifests.forEach(add);
   }
 
   if (objects.length > limits.objectsMax) problems.push(tooManyObjects(limits));
@@ -58,7 +62,22 @@ export function bundleManifests(
     bundle: { digest, compressed, bytes: canonical.length, objects: refs },
     references: [...(references ?? [])].sort(),
   };
+
+  function add({ object, ref, place }: Manifest): void {
+    if (objects.length > limits.objectsMax) return;
+    const json = canonicalJson(object);
+    const size = Buffer.byteLength(json) + 1;
+    bytes += size;
+    keepLargest(largest, { ref, place, bytes: size });
+    // Past the limit only the sizes still matter, to name the largest.
+    objects.push({ ref, place, json: bytes > limits.bundleBytesMax ? "" : json });
+  }
 }
+
+const NO_FILE = -1;
+
+const isChange = ({ namespace: _, ...changes }: BundleTransform): boolean =>
+  Object.values(changes).some((change) => change !== undefined && change.length > 0);
 
 function keepLargest<T extends { bytes: number }>(largest: T[], candidate: T): void {
   if (largest.length === LARGEST_NAMED && candidate.bytes <= (largest.at(-1) as T).bytes) return;
