@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { AppError } from "@muster/shared/errors.ts";
 import { silentLog } from "@muster/shared/log.ts";
+import { definitionSchema } from "@muster/shared/model/definition-schema.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { applyResult, statusView } from "../../core/views.ts";
 import { authenticateByHash } from "./auth.ts";
@@ -53,12 +54,12 @@ describe("authentication", () => {
     expect(problemBody.parse(answer.json())).toMatchObject({ code: "unauthenticated", fix: expect.any(String) });
   });
 
-  it("is asked for on every route under /v1 but joining and renewing", async () => {
+  it("is asked for on every route under /v1 but joining, renewing and schemas", async () => {
     const document = (await api.document()) as { paths: Record<string, Record<string, unknown>> };
     const calls = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path: path.replaceAll(/\{\w+\}/g, "x") })),
     );
-    const guarded = calls.filter(({ path }) => path.startsWith("/v1/") && !/^\/v1\/(join|renew)$/.test(path));
+    const guarded = calls.filter(({ path }) => path.startsWith("/v1/") && !/^\/v1\/(join|renew|schema\/x)$/.test(path));
     expect(guarded.length).toBeGreaterThan(15);
     for (const { method, path } of guarded) {
       const answer = await api.inject({ method: method as "GET", url: path });
@@ -74,6 +75,13 @@ describe("authentication", () => {
 });
 
 describe("routes", () => {
+  it("gives editors the schemas of definitions, without a token", async () => {
+    const answer = await get("/v1/schema/app.json", {});
+    expect([answer.statusCode, answer.json()]).toEqual([200, JSON.parse(JSON.stringify(definitionSchema("app")))]);
+    const missing = await get("/v1/schema/apps.json", {});
+    expect([missing.statusCode, missing.json().fix]).toEqual([404, expect.stringContaining("app.json, appset.json")]);
+  });
+
   it("answers the status as the views say", async () => {
     const answer = await get("/v1/status");
     expect(answer.statusCode).toBe(200);

@@ -18,6 +18,7 @@ import { describeApi } from "./openapi.ts";
 import { toProblem, validateRequest } from "./problems.ts";
 import { addRollbackRoutes } from "./rollbacks.ts";
 import type { Api, RouteContext } from "./routes.ts";
+import { addSchemaRoutes, SCHEMA_ROUTE } from "./schemas.ts";
 import { addSourceRoutes } from "./sources.ts";
 import { addStatusRoutes } from "./status.ts";
 
@@ -131,7 +132,7 @@ async function buildApi(
   await describeApi(api, { version: options.version });
   await api.register(rateLimit, { global: false, cache: 10_000 });
   const actors = new WeakMap<object, Actor>();
-  const openPaths = new Set(["/v1/join", "/v1/renew"]);
+  const openPaths = new Set(["/v1/join", "/v1/renew", SCHEMA_ROUTE]);
   api.addHook("onRequest", async (request) => {
     const route = request.routeOptions.url ?? request.url;
     if (!route.startsWith("/v1/") || openPaths.has(route)) return;
@@ -170,6 +171,7 @@ async function buildApi(
   addRollbackRoutes(api, context);
   addStatusRoutes(api, context);
   addJoinRoutes(api, { enrolment: options.enrolment });
+  addSchemaRoutes(api);
   addHealthRoutes(api, { queries, metricsText: options.metricsText });
   await addHookRoutes(api, { commands, webhookSecret: options.webhookSecret, now: options.now ?? Date.now });
   api.get("/openapi.json", { schema: { hide: true } }, async () => api.swagger());
