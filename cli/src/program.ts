@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addApplyCommand } from "./commands/apply.ts";
+import { addApprovalCommands } from "./commands/approval.ts";
 import { addClusterCommands } from "./commands/cluster.ts";
 import type { CommandContext } from "./commands/command-context.ts";
 import { addCompletionCommands } from "./commands/completion.ts";
@@ -44,6 +45,7 @@ export function createProgram(context: CommandContext, addExtra: ExtraCommands =
   addApplyCommand(program, context);
   addDeleteCommand(program, context);
   addRollbackCommands(program, context);
+  addApprovalCommands(program, context);
   addClusterCommands(program, context);
   addConnectionCommands(program, context);
   addCompletionCommands(program, context);

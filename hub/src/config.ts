@@ -2,6 +2,7 @@ import { parseDuration } from "@muster/shared/duration.ts";
 import { AppError } from "@muster/shared/errors.ts";
 import { flagsText, readFlags } from "@muster/shared/read-flags.ts";
 import { z } from "zod";
+import { REMOVAL_GUARD, type RemovalGuard } from "./core/removal-brake.ts";
 
 /** `host:port`, `[::1]:port`; port 0 chooses a free one. */
 const listenAddress = z
@@ -39,6 +40,9 @@ const heartbeat = z
     }
   })
   .refine((ms) => ms >= HEARTBEAT_MS.min && ms <= HEARTBEAT_MS.max, "it is between 500ms and 60s");
+
+const count = z.coerce.number().int().min(0).max(1_000_000);
+const percent = z.coerce.number().int().min(0).max(100);
 
 /** Everything the hub is told. Each key is a flag (`--data-dir`) and an environment variable (`MUSTER_DATA_DIR`). */
 export const hubConfig = z.strictObject({
@@ -101,6 +105,18 @@ export const hubConfig = z.strictObject({
     .default("auto")
     .describe("`auto`: the native binary where there is a recent one"),
   "render-workers": z.coerce.number().int().min(1).max(64).default(2).describe("threads that render"),
+  "removal-guard-pairs": count
+    .default(REMOVAL_GUARD.pairs)
+    .describe("placements (an App in a cluster) that may go at once without a person's approval"),
+  "removal-guard-pairs-percent": percent
+    .default(REMOVAL_GUARD.pairsPercent)
+    .describe("the same in per cent of all placements; the larger of the two counts"),
+  "removal-guard-objects": count
+    .default(REMOVAL_GUARD.objects)
+    .describe("objects of an App that may be deleted at once without a person's approval"),
+  "removal-guard-objects-percent": percent
+    .default(REMOVAL_GUARD.objectsPercent)
+    .describe("the same in per cent of the App's objects; the larger of the two counts"),
   "log-level": z
     .enum(["debug", "info", "warn", "error", "silent"])
     .default("info")
@@ -134,3 +150,11 @@ export function readConfig(argv: readonly string[], env: Readonly<Record<string,
 
 /** What `--help` prints. */
 export const usage = (): string => flagsText(hubConfig, "the hub");
+
+/** How much may leave clusters without a person's approval. */
+export const removalGuardOf = (config: HubConfig): RemovalGuard => ({
+  pairs: config["removal-guard-pairs"],
+  pairsPercent: config["removal-guard-pairs-percent"],
+  objects: config["removal-guard-objects"],
+  objectsPercent: config["removal-guard-objects-percent"],
+});

@@ -17,7 +17,7 @@ import { createPrometheusMetrics } from "./adapters/metrics/prometheus.ts";
 import { openVerifier } from "./adapters/signatures/open-verifier.ts";
 import { openSqliteStore } from "./adapters/store/sqlite/open.ts";
 import { keepAdminToken } from "./admin-token.ts";
-import type { HubConfig } from "./config.ts";
+import { type HubConfig, removalGuardOf } from "./config.ts";
 import { createHub } from "./create-hub.ts";
 import { hasLived } from "./flows/open-documents.ts";
 
@@ -121,6 +121,7 @@ async function open(
     hubAddress: () => address,
     linkAddress: config["link-address"] ?? null,
     heartbeatMs: config.heartbeat,
+    removalGuard: removalGuardOf(config),
     // Only one process can open the file, so whoever held the lease before is gone.
     leaseHolder: "embedded",
     onFatal,

@@ -7,6 +7,7 @@ import { EXIT, Failure } from "../failure.ts";
 import { counted, countedNames } from "../output/counted.ts";
 import { oneLine, printable } from "../output/printable.ts";
 import { forPrograms, type OutputFormat, outputOption } from "../output/write-output.ts";
+import { waitsText } from "./approval.ts";
 import { askOrRefuse } from "./ask-or-refuse.ts";
 import type { CommandContext } from "./command-context.ts";
 
@@ -55,11 +56,13 @@ async function apply(
   const willAsk = losing.length > 0 && options.yes !== true && options.dryRun !== true;
   if (willAsk) {
     for (const result of losing) context.terminal.warn(`${resultLine(result, "would be")}\n`);
+    if (plan.waits !== undefined) context.terminal.warn(waitsText(plan.waits, true));
     await askOrRefuse(context, "Objects are deleted from clusters that lose an App. Go on?");
   }
   const result = options.dryRun ? plan : await sendDefinitions(hub, definitions, false);
   const lines = result.results.map((one) => `${resultLine(one, result.dryRun ? "would be" : "")}\n`).join("");
   for (const warning of result.warnings ?? []) context.terminal.warn(`warning: ${printable(warning)}\n`);
+  if (result.waits !== undefined) context.terminal.warn(waitsText(result.waits, result.dryRun));
   const note = result.dryRun ? "Nothing was changed. Run again without --dry-run to do it.\n" : "";
   context.terminal.write(forPrograms(options.output, result) ?? lines + note);
 }

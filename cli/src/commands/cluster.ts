@@ -3,6 +3,7 @@ import { answered, type HubClient, type Schemas } from "../api/client.ts";
 import { oneLine } from "../output/printable.ts";
 import { clusterColumns } from "../output/views.ts";
 import { forPrograms, type OutputFormat, outputOption, tableOf } from "../output/write-output.ts";
+import { waitsText } from "./approval.ts";
 import { askOrRefuse } from "./ask-or-refuse.ts";
 import type { CommandContext } from "./command-context.ts";
 import { askBeforeLabels, movesText, sendLabels } from "./label-cluster.ts";
@@ -70,6 +71,7 @@ export function addClusterCommands(program: Command, context: CommandContext): v
         if (options.dryRun !== true) await askBeforeLabels(context, hub, name, labels, options);
         const result = await sendLabels(hub, name, labels, options.dryRun === true);
         const moves = movesText(result);
+        if (result.waits !== undefined) terminal.warn(waitsText(result.waits, result.dryRun));
         if (result.dryRun) {
           const would = moves === "" ? "No App would move by these labels" : `By these labels ${moves}`;
           terminal.write(`${would}.\nNothing was changed. Run again without --dry-run to do it.\n`);

@@ -35,7 +35,7 @@ export function addCompletionCommands(program: Command, context: CommandContext)
     });
 }
 
-export type NamedNoun = "apps" | "sources" | "clusters";
+export type NamedNoun = "apps" | "sources" | "clusters" | "approvals";
 
 /** What may stand where the last of `words` is being typed: sub-commands, options, their choices, or names. */
 export async function completions(
@@ -90,6 +90,8 @@ async function argumentNames(
   switch (argument?.name()) {
     case "app":
       return namesOfNoun("apps");
+    case "approval":
+      return namesOfNoun("approvals");
     case "noun":
       return command.name() === "get" ? ["sources", "apps", "clusters", "releases"] : ["app", "source"];
     case "name": {
@@ -106,6 +108,10 @@ async function namesOf(context: CommandContext, flags: HubFlags, noun: NamedNoun
   try {
     return await context.withHub(flags, async ({ api }) => {
       if (noun === "clusters") return (await answered(api.GET("/v1/clusters"))).items.map((item) => item.name);
+      if (noun === "approvals") {
+        const params = { query: { state: "pending" as const } };
+        return (await answered(api.GET("/v1/approvals", { params }))).items.map((item) => item.id);
+      }
       const { items } = noun === "apps" ? await answered(api.GET("/v1/apps")) : await answered(api.GET("/v1/sources"));
       return items.map((item: { project: string; name: string }) => `${item.project}/${item.name}`);
     });

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { answered } from "../api/client.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { oneLine } from "../output/printable.ts";
+import { waitsText } from "./approval.ts";
 import { askOrRefuse } from "./ask-or-refuse.ts";
 import type { CommandContext } from "./command-context.ts";
 import { scopedName } from "./scoped-name.ts";
@@ -40,7 +41,8 @@ async function deleteApp(
       terminal.warn(`${title} and what it made goes from ${app.summary.clusters} clusters.\n`);
       await askOrRefuse(context, `Delete ${title}?`);
     }
-    await answered(api.DELETE("/v1/projects/{project}/apps/{name}", { params: { path } }));
+    const { waits } = await answered(api.DELETE("/v1/projects/{project}/apps/{name}", { params: { path } }));
+    if (waits !== null) terminal.warn(waitsText(waits, false));
     terminal.write(`Deleting ${title}. It is gone when each cluster has confirmed: muster status\n`);
   });
 }

@@ -1,6 +1,7 @@
 import { answered, type HubClient, type Schemas } from "../api/client.ts";
 import { countedNames } from "../output/counted.ts";
 import { oneLine } from "../output/printable.ts";
+import { waitsText } from "./approval.ts";
 import { askOrRefuse } from "./ask-or-refuse.ts";
 import type { CommandContext } from "./command-context.ts";
 
@@ -21,6 +22,7 @@ export async function askBeforeLabels(
   const plan = await sendLabels(hub, name, labels, true);
   if (plan.loses.length === 0) return;
   context.terminal.warn(`By these labels ${movesText(plan)}.\n`);
+  if (plan.waits !== undefined) context.terminal.warn(waitsText(plan.waits, true));
   await askOrRefuse(context, `Objects are deleted from a cluster that loses an App. Go on?`);
 }
 

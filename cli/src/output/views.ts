@@ -122,3 +122,15 @@ export const placementColumns = (now: number): readonly FieldColumn<Schemas["Pla
   { title: "GENERATION", isWide: true, align: "right", cell: (it) => it.assigned?.generation ?? "-" },
   { title: "DIGEST", isWide: true, cell: (it) => it.assigned?.digest ?? "-" },
 ];
+
+export const approvalColumns = (now: number): readonly FieldColumn<Schemas["Approval"]>[] => [
+  { title: "APPROVAL", cell: (it) => it.id },
+  { title: "STATE", cell: (it) => stateCell(it.state) },
+  { title: "WHAT", widthMin: 30, cell: (it) => it.what },
+  { title: "BY", dropOrder: 1, cell: (it) => it.askedBy ?? "-" },
+  { title: "AGE", align: "right", cell: (it) => age(it.created, now) },
+  { title: "PLACEMENTS", isWide: true, align: "right", cell: (it) => it.pairs },
+  { title: "OBJECTS", isWide: true, align: "right", cell: (it) => it.objects },
+  { title: "DECIDED BY", isWide: true, cell: (it) => it.decided?.by ?? "-" },
+  { title: "WHY", isWide: true, cell: (it) => it.why },
+];

@@ -60,8 +60,8 @@ export type Approval = z.infer<typeof approval>;
 
 export const approvals: Noun<Approval> = { collection: "approvals", schema: approval };
 
-/** Pairs in one document: with the longest ids it stays under the store's 256 KiB. */
-export const APPROVAL_PAIRS_MAX = 3_000;
+/** Pairs in one document: with the longest ids, and an App for each, it stays under the store's 256 KiB. */
+export const APPROVAL_PAIRS_MAX = 1_500;
 
 /** `approval-pairs/<approval id>/<part>`: exactly what an approval names. Immutable; goes when the approval is closed. */
 export const approvalPairs = z.object({

@@ -2,6 +2,7 @@ import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import { describe, expect, it } from "vitest";
 import { DOCUMENT_BYTES_MAX } from "../../ports/store.ts";
 import { digestOf, intent, pin, sha } from "../../testing/facts.ts";
+import { APPROVAL_APPS_MAX, APPROVAL_NAMES_MAX, APPROVAL_PAIRS_MAX, type Approval, approval } from "./approval.ts";
 import { ASSIGNED_HISTORY_MAX, type AssignedEntry, SHARD_CLUSTERS_MAX } from "./assigned.ts";
 import { INTENT_BYTES_MAX, INTENT_HISTORY_MAX, RECOVERY_CLUSTERS_MAX } from "./intent.ts";
 import { OBSERVED_BYTES_MAX } from "./observed.ts";
@@ -24,7 +25,14 @@ describe("the largest document of each kind fits the store", () => {
       generation: many,
       payloadSha256: sha("a"),
       since: now,
-      content: { kind: "run", release: 9_999_999, digest: digestOf("1"), direction: "forward" },
+      content: {
+        kind: "run",
+        release: 9_999_999,
+        digest: digestOf("1"),
+        direction: "forward",
+        removal: { approval: "ap-01234567", objectsMax: 1_000_000 },
+      },
+      leaving: { since: now, cause: "definition" },
       history: times(ASSIGNED_HISTORY_MAX, () => former),
     };
     const clusters = Object.fromEntries(times(SHARD_CLUSTERS_MAX, (number) => [id(number), entry]));
@@ -55,6 +63,39 @@ describe("the largest document of each kind fits the store", () => {
       })),
     });
     expect(bytesOf(full)).toBeLessThanOrEqual(INTENT_BYTES_MAX);
+  });
+
+  it("approval: with the longest names, and what it names with the longest ids", () => {
+    const full: Approval = approval.parse({
+      id: "ap-01234567",
+      kind: "removal",
+      key: `labels/${"c".repeat(64)}`,
+      state: "denied",
+      what: "界".repeat(500),
+      why: "界".repeat(1_000),
+      askedBy: "界".repeat(300),
+      pairs: many,
+      objects: many,
+      passedBefore: many,
+      apps: times(APPROVAL_APPS_MAX, () => ({
+        uid,
+        project: "p".repeat(63),
+        name: "n".repeat(63),
+        pairs: many,
+        objects: many,
+        clusters: times(APPROVAL_NAMES_MAX, () => "c".repeat(63)),
+      })),
+      release: null,
+      parts: 9_999,
+      created: now,
+      decided: { by: "界".repeat(300), at: now, reason: "界".repeat(500) },
+      closed: { at: now, reason: "界".repeat(500) },
+      audit: [],
+    });
+    expect(bytesOf(full)).toBeLessThanOrEqual(DOCUMENT_BYTES_MAX / 2);
+    const clusters = times(1, () => "c".repeat(64));
+    const apps = times(APPROVAL_PAIRS_MAX, () => ({ uid: "u".repeat(24), changes: many, clusters }));
+    expect(bytesOf({ approval: "ap-01234567", apps })).toBeLessThanOrEqual(DOCUMENT_BYTES_MAX);
   });
 
   it("operation: a thousand Apps on five hundred clusters each, in parts that keep the order", () => {
