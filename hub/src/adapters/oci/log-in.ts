@@ -148,7 +148,7 @@ const basic = (username: string, password: string): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 
 /** Whether a registry's credentials may go to the token server it names. */
-function mayReceive(registry: URL, realm: URL): boolean {
+export function mayReceive(registry: URL, realm: URL): boolean {
   if (registry.protocol === "https:" && realm.protocol !== "https:") return false;
   if (registry.hostname === realm.hostname) return true;
   // Neighbours under a suffix where anybody can be one (github.io) are strangers.

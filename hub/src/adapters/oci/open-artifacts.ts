@@ -21,7 +21,8 @@ import { StoredArtifact } from "./stored-artifact.ts";
 import { unpackInThread } from "./unpack-in-thread.ts";
 
 const DESCRIPTIONS_MAX = 1_000;
-const TREES_MAX = 32;
+/** The index of 20,000 files takes some ten megabytes once it was read. */
+const TREES_MAX = 8;
 const UNPACKED = /^[0-9a-f]{64}$/;
 const UNFINISHED = "unfinished-";
 

@@ -1,5 +1,6 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { AppError } from "@muster/shared/errors.ts";
 import type { SourceTree, TreeEntry } from "../../ports/source-tree.ts";
 import { parentOf, type StoredTree } from "./artifact-tree.ts";
@@ -20,7 +21,7 @@ export class StoredArtifact implements SourceTree {
   }
 
   async list(path: string): Promise<readonly TreeEntry[]> {
-    return (await this.#index()).children.get(path) ?? [];
+    return (await this.#index()).childrenOf(path);
   }
 
   async walk(
@@ -28,13 +29,12 @@ export class StoredArtifact implements SourceTree {
     { filesMax }: { filesMax: number },
   ): Promise<readonly (TreeEntry & { readonly bytes: number })[]> {
     const { files } = await this.#index();
-    const prefix = path === "" ? "" : `${path}/`;
-    const found = files.filter((file) => file.path.startsWith(prefix));
+    const found = below(files, path);
     if (found.length > filesMax) {
       const where = path === "" ? this.#what : `${path} of ${this.#what}`;
       throw new AppError("too-large", `${where} holds ${found.length} files, and at most ${filesMax} are read`);
     }
-    return found.map(({ path: at, oid, mode, bytes }) => ({ path: at, oid, mode, bytes }));
+    return found;
   }
 
   async read(oids: readonly string[], { bytesMax }: { bytesMax: number }): Promise<readonly Uint8Array[]> {
@@ -69,7 +69,7 @@ export class StoredArtifact implements SourceTree {
 
   #index(): Promise<Index> {
     this.#loading ??= readFile(join(this.#directory, "tree.json"), "utf8").then(
-      (text) => indexOf(JSON.parse(text)),
+      (text) => indexOf(JSON.parse(text) as StoredTree),
       (cause) => {
         // It may be fetched by the time somebody asks again.
         this.#loading = null;
@@ -86,30 +86,61 @@ export class StoredArtifact implements SourceTree {
 
 interface Index {
   readonly entries: ReadonlyMap<string, TreeEntry>;
-  readonly children: ReadonlyMap<string, readonly TreeEntry[]>;
+  /** Ordered by path. */
+  childrenOf(path: string): readonly TreeEntry[];
   /** Ordered by path. */
   readonly files: readonly (TreeEntry & { readonly bytes: number })[];
   readonly places: ReadonlyMap<string, { readonly offset: number; readonly bytes: number }>;
 }
 
-function indexOf(stored: StoredTree): Index {
-  const files = stored.files.map(([path, mode, oid, , bytes]) => ({ path, oid, mode, bytes }));
-  const all: TreeEntry[] = [
-    ...files.map(({ path, oid, mode }) => ({ path, oid, mode })),
-    ...stored.directories.map(([path, oid]) => ({ path, oid, mode: "directory" as const })),
-  ].sort((one, other) => (one.path < other.path ? -1 : one.path > other.path ? 1 : 0));
+/** So many entries at a time: whoever else needs this thread comes in between. */
+const SLICE = 2_000;
+
+async function indexOf(stored: StoredTree): Promise<Index> {
+  const files: (TreeEntry & { readonly bytes: number })[] = [];
+  const entries = new Map<string, TreeEntry>();
   const children = new Map<string, TreeEntry[]>();
-  for (const entry of all) {
-    if (entry.path === "") continue;
-    const parent = parentOf(entry.path);
-    const siblings = children.get(parent);
-    if (siblings === undefined) children.set(parent, [entry]);
-    else siblings.push(entry);
+  const sorted = new Set<string>();
+  const places = new Map<string, { readonly offset: number; readonly bytes: number }>();
+  const add = (entry: TreeEntry): void => {
+    entries.set(entry.path, entry);
+    if (entry.mode === "directory" && !children.has(entry.path)) children.set(entry.path, []);
+    if (entry.path !== "") children.get(parentOf(entry.path))?.push(entry);
+  };
+  for (const [path, oid] of stored.directories) add({ path, oid, mode: "directory" });
+  for (const [at, [path, mode, oid, offset, bytes]] of stored.files.entries()) {
+    if (at % SLICE === SLICE - 1) await setImmediate();
+    add({ path, oid, mode });
+    files.push({ path, oid, mode, bytes });
+    places.set(oid, { offset, bytes });
   }
   return {
-    entries: new Map(all.map((entry) => [entry.path, entry])),
-    children,
+    entries,
     files,
-    places: new Map(stored.files.map(([, , oid, offset, bytes]) => [oid, { offset, bytes }])),
+    places,
+    childrenOf(path) {
+      const found = children.get(path) ?? [];
+      if (!sorted.has(path)) found.sort(byPath);
+      sorted.add(path);
+      return found;
+    },
   };
+}
+
+const byPath = (one: TreeEntry, other: TreeEntry): number =>
+  one.path < other.path ? -1 : one.path > other.path ? 1 : 0;
+
+/** Of an ordered list, what is below a directory, found without looking at the rest. */
+function below<Entry extends { readonly path: string }>(files: readonly Entry[], directory: string): readonly Entry[] {
+  if (directory === "") return files;
+  const prefix = `${directory}/`;
+  let from = 0;
+  for (let to = files.length; from < to; ) {
+    const middle = (from + to) >> 1;
+    if ((files[middle] as Entry).path < prefix) from = middle + 1;
+    else to = middle;
+  }
+  let end = from;
+  while (files[end]?.path.startsWith(prefix)) end += 1;
+  return files.slice(from, end);
 }
