@@ -1,8 +1,15 @@
 import { decodeBundle } from "@muster/shared/manifest/bundle.ts";
 import { problem } from "@muster/shared/model/problem.ts";
-import { configMap, deployment, manifestFile } from "@muster/shared/testing/manifests.ts";
+import { configMap, deployment, type Manifest, manifestFile } from "@muster/shared/testing/manifests.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { BUNDLE_LIMITS, type BundleInput, type BundleLimits, type BundleResult, type Bundler } from "./bundler.ts";
+import {
+  BUNDLE_LIMITS,
+  type BundleInput,
+  type BundleLimits,
+  type BundleResult,
+  type Bundler,
+  type BundleTransform,
+} from "./bundler.ts";
 
 const never = new AbortController().signal;
 
@@ -125,6 +132,179 @@ export function bundlerContract(make: () => Bundler): void {
           fix: expect.stringMatching(/deletes nothing.*delete the App/),
         }),
       ]);
+    });
+
+    describe("with variables", () => {
+      const file = (text: string) => ({ files: [{ path: "a.yaml", bytes: Buffer.from(text) }], limits: BUNDLE_LIMITS });
+      const text =
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "a-${cluster.name}"}\ndata: {k: "${A:-x} ${B}"}\n';
+
+      it("leaves them alone unless told, and tells them when asked", async () => {
+        const result = await bundler.bundle({ ...file(text), collectReferences: true }, { signal: never });
+        expect(result).toMatchObject({
+          bundle: { objects: [{ name: "a-${cluster.name}" }] },
+          references: ["A", "B", "cluster.name"],
+        });
+        const silent = await render({ "a.yaml": text });
+        expect(silent).toMatchObject({
+          bundle: { digest: result.kind === "rendered" && result.bundle.digest },
+          references: [],
+        });
+        expect(await bundler.bundle({ ...file(text), substitute: null }, { signal: never })).toEqual(silent);
+      });
+
+      it("substitutes them, so that equal values are equal bundles", async () => {
+        const values = { B: "b", "cluster.name": "prod-1", unused: "1" };
+        const options = { substitute: { values }, collectReferences: true };
+        const result = await bundler.bundle({ ...file(text), ...options }, { signal: never });
+        expect(result).toMatchObject({
+          bundle: { objects: [{ name: "a-prod-1" }] },
+          references: ["A", "B", "cluster.name"],
+        });
+        const written = await render({ "a.yaml": manifestFile(configMap("a-prod-1", { k: "x b" })) });
+        expect(written).toMatchObject({ bundle: { digest: result.kind === "rendered" && result.bundle.digest } });
+      });
+
+      it("names one that has no value", async () => {
+        const substitute = { values: { "cluster.nam": "x", B: "b" } };
+        const problems = problemsOf(await bundler.bundle({ ...file(text), substitute }, { signal: never }));
+        expect(problems).toEqual([
+          expect.objectContaining({
+            code: "UnknownVariable",
+            message: expect.stringContaining("cluster.nam"),
+            where: { path: "a.yaml", line: 3, document: 1, field: "metadata.name" },
+          }),
+        ]);
+      });
+    });
+
+    describe("with a transform", () => {
+      const files = {
+        "a.yaml": manifestFile(deployment("web", { image: "web:1" }), configMap("web")),
+        "b.yaml": manifestFile(configMap("b")),
+      };
+      const transform = (change: BundleTransform, more: Files = {}, limits: Partial<BundleLimits> = {}) =>
+        bundler.bundle({ ...inputOf({ ...files, ...more }, limits), transform: change }, { signal: never });
+      const objectsOf = (result: BundleResult): Manifest[] => {
+        if (result.kind !== "rendered") throw new Error(JSON.stringify(result));
+        const { objects } = decodeBundle(result.bundle.compressed, { bytesMax: 1_000_000 });
+        expect(objects.map(({ ref }) => ref)).toEqual(result.bundle.objects);
+        return objects.map(({ json }) => JSON.parse(json));
+      };
+
+      it("that is empty gives the same bundle", async () => {
+        const plain = await render(files);
+        expect(await transform({})).toEqual(plain);
+        expect(await transform({ namespace: "shop", patches: [], images: [], replicas: [], namePrefix: "" })).toEqual(
+          plain,
+        );
+      });
+
+      it("patches, then sets images and replicas, then prefixes names", async () => {
+        const target = { kind: "Deployment" };
+        const [b, web, app] = objectsOf(
+          await transform({
+            patches: [
+              {
+                target,
+                patch: {
+                  kind: "strategic",
+                  merge: {
+                    spec: {
+                      template: {
+                        spec: { containers: [{ name: "app", envFrom: [{ configMapRef: { name: "web" } }] }] },
+                      },
+                    },
+                  },
+                },
+              },
+              {
+                target,
+                patch: {
+                  kind: "json6902",
+                  operations: [{ op: "replace", path: "/spec/template/spec/containers/0/image", value: "other:1" }],
+                },
+              },
+            ],
+            images: [{ name: "other", newTag: "2" }],
+            replicas: [{ name: "web", count: 7 }],
+            namePrefix: "eu-",
+          }),
+        );
+        expect([b?.metadata.name, web?.metadata.name, app?.metadata.name]).toEqual(["eu-b", "eu-web", "eu-web"]);
+        expect(app?.spec).toMatchObject({
+          replicas: 7,
+          template: {
+            spec: { containers: [{ name: "app", image: "other:2", envFrom: [{ configMapRef: { name: "eu-web" } }] }] },
+          },
+        });
+      });
+
+      it("sees values that were substituted", async () => {
+        const change = {
+          patches: [
+            { target: { name: "from-v" }, patch: { kind: "strategic", merge: { data: { patched: "${KEPT}" } } } },
+          ],
+        } as const;
+        const input = inputOf({ "v.yaml": manifestFile(configMap("from-${V}")) });
+        const result = await bundler.bundle(
+          { ...input, substitute: { values: { V: "v" } }, transform: change },
+          { signal: never },
+        );
+        expect(objectsOf(result)).toMatchObject([{ metadata: { name: "from-v" }, data: { patched: "${KEPT}" } }]);
+      });
+
+      it("finds what it makes twice, and the limits hold for what it makes", async () => {
+        const rename = (target: string): BundleTransform => ({
+          patches: [
+            {
+              target: { name: target, kind: "ConfigMap" },
+              patch: { kind: "json6902", operations: [{ op: "replace", path: "/metadata/name", value: "b" }] },
+            },
+          ],
+        });
+        expect(problemsOf(await transform(rename("web")))).toMatchObject([
+          { code: "DuplicateObject", where: { path: "b.yaml" }, message: expect.stringContaining("a.yaml") },
+        ]);
+        const grow: BundleTransform = {
+          patches: [
+            { target: { name: "b" }, patch: { kind: "strategic", merge: { data: { big: "x".repeat(5_000) } } } },
+          ],
+        };
+        expect(problemsOf(await transform(grow, {}, { bundleBytesMax: 4_000 }))).toMatchObject([
+          { code: "BundleTooLarge", message: expect.stringContaining("ConfigMap b ") },
+        ]);
+      });
+
+      it("tells a mistake of the files before it is taken for one of the patches", async () => {
+        const change: BundleTransform = { replicas: [{ name: "late", count: 1 }] };
+        expect(problemsOf(await transform(change, { "z.yaml": "a: [" })).map(({ code }) => code)).toEqual([
+          "InvalidYaml",
+        ]);
+        expect(problemsOf(await transform(change)).map(({ code }) => code)).toEqual(["PatchFailed"]);
+      });
+
+      it("of 20,000 objects is done in time", async () => {
+        const objects = Array.from({ length: 20_000 }, (_, i) => configMap(`c-${i}`, { k: "v" }));
+        const many: Files = Object.fromEntries(
+          Array.from({ length: 20 }, (_, i) => [
+            `${i}.yaml`,
+            manifestFile(...objects.slice(i * 1_000, (i + 1) * 1_000)),
+          ]),
+        );
+        const patch = {
+          kind: "json6902",
+          operations: [{ op: "add", path: "/metadata/annotations/a", value: "b" }],
+        } as const;
+        const result = await bundler.bundle(
+          { ...inputOf(many), transform: { patches: [{ target: {}, patch }], namePrefix: "p-" } },
+          { signal: never },
+        );
+        expect(result.kind === "rendered" && [result.bundle.objects.length, result.bundle.objects[0]?.name]).toEqual([
+          20_000,
+          "p-c-0",
+        ]);
+      });
     });
 
     it("refuses an alias bomb quickly", async () => {

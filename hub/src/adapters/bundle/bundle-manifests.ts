@@ -4,7 +4,6 @@ import { duplicateProblems } from "@muster/shared/manifest/duplicates.ts";
 import { formatMebibytes, type Manifest, parseManifests } from "@muster/shared/manifest/parse.ts";
 import { formatObject, type ObjectRef } from "@muster/shared/model/object-ref.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import { transformObjects } from "../../core/transform/transform-objects.ts";
 import type { BundleInput, BundleLimits, BundleResult, BundleTransform } from "../../ports/bundler.ts";
 
 /** The most problems that are told at once. */
@@ -12,13 +11,14 @@ const PROBLEMS_MAX = 20;
 const LARGEST_NAMED = 3;
 
 /**
- * The bundle of a folder of manifests: reads every file, then seals what was found. Synchronous and pure: it runs in a
- * worker. `onFile` is told the index (in `files`) of each file before it is read, and -1 when all are.
+ * The bundle of a folder of manifests: reads every file, changes what the variant changes, then seals what there is.
+ * Pure, and all of it computation: it runs in a worker. `onFile` is told the index (in `files`) of each file before it is
+ * read, and -1 when all are.
  */
-export function bundleManifests(
+export async function bundleManifests(
   { files, limits, substitute, collectReferences, transform }: BundleInput,
   onFile: (index: number) => void = () => {},
-): BundleResult {
+): Promise<BundleResult> {
   const problems: Problem[] = [];
   const objects: { ref: ObjectRef; place: Manifest["place"]; json: string }[] = [];
   const largest: { ref: ObjectRef; place: Manifest["place"]; bytes: number }[] = [];
@@ -43,6 +43,8 @@ export function bundleManifests(
   }
   if (waiting !== null && transform !== undefined) {
     onFile(NO_FILE);
+    // Most bundles need none of it, and a worker is to start quickly.
+    const { transformObjects } = await import("../../core/transform/transform-objects.ts");
     // A file that cannot be read would only make patches fail that wait for its objects.
     const isReadable = problems.length === 0 && waiting.length <= limits.objectsMax;
     const transformed = isReadable ? transformObjects(waiting, transform) : { manifests: waiting, problems: [] };

@@ -5,9 +5,9 @@ import { type BundleAnswer, type BundleTask, unpackFiles } from "./bundle-task.t
 // Reads, canonicalises, hashes and compresses: all that the hub's main thread must not.
 const port = parentPort as MessagePort;
 
-port.on("message", (task: BundleTask) => {
+port.on("message", async (task: BundleTask) => {
   const reading = new Int32Array(task.reading);
-  const result = bundleManifests({ ...task.options, files: unpackFiles(task) }, (index) => {
+  const result = await bundleManifests({ ...task.options, files: unpackFiles(task) }, (index) => {
     // The pool looks here when this worker dies or takes too long.
     Atomics.store(reading, 0, index);
   });
