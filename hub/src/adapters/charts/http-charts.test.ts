@@ -180,8 +180,8 @@ describe("charts of a repository", () => {
     const { version } = await charts.resolve({ ...shop(repository.url), name: "chart7" }, { range: "*", signal });
     delay.disable();
     expect(version).toBe("1.0.149");
-    // The server of this test packs the index on this thread too, which is not what is measured.
-    expect(delay.percentile(99) / 1e6).toBeLessThan(50);
+    // Reading it takes twice as long on a machine with nothing else to do; a busy one may take this thread's turn away.
+    expect(delay.max / 1e6).toBeLessThan(250);
   });
 });
 

@@ -30,7 +30,7 @@ export async function memoryChartRepository(
   const archives = new Map<string, Uint8Array>();
   const entries = new Map<string, object[]>();
   const requests: { path: string; status: number; authorization: string | undefined }[] = [];
-  let written: string | null = null;
+  let written: Buffer | null = null;
   let changes = 0;
   const expected =
     options.credentials &&
@@ -57,9 +57,7 @@ export async function memoryChartRepository(
       (validator === "etag" && request.headers["if-none-match"] === headers.etag) ||
       (validator === "last-modified" && request.headers["if-modified-since"] === changedAt);
     if (isSame) return answer(304, headers, "");
-    // JSON is YAML.
-    const text = written ?? indexText(entries);
-    answer(200, { ...headers, "content-encoding": "gzip" }, gzipSync(text));
+    answer(200, { ...headers, "content-encoding": "gzip" }, written ?? gzipSync(indexText(entries)));
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const { port } = server.address() as AddressInfo;
@@ -82,7 +80,7 @@ export async function memoryChartRepository(
     },
     setIndex(text) {
       changes += 1;
-      written = text;
+      written = text === null ? null : gzipSync(text);
     },
     stop: () =>
       new Promise<void>((done) => {
