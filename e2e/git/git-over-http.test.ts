@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openGit } from "@muster/hub/adapters/git/open.ts";
+import { NO_CREDENTIALS } from "@muster/hub/ports/credentials.ts";
 import { gitSourceContract } from "@muster/hub/ports/git-source.contract.ts";
 import type { GitSource } from "@muster/hub/ports/git-source.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -43,11 +44,15 @@ describe.each(["native", "isomorphic"] as const)("the %s engine over HTTP", (eng
       await rm(folder, { recursive: true });
     });
 
-    const fetch = (credentials: { username: string; password: string } | null) =>
-      git.fetch(
-        { url: repository.url, branch: "main", credentials: credentials && { kind: "basic", ...credentials } },
-        { knownHead: null, signal: AbortSignal.timeout(60_000) },
+    const fetch = async (credentials: { username: string; password: string } | null) => {
+      const auth = credentials === null ? NO_CREDENTIALS.auth : { kind: "basic" as const, ...credentials };
+      const remote = { url: repository.url, scope: "x", credentials: { ...NO_CREDENTIALS, auth } };
+      const [result] = await git.fetch(
+        { ...remote, submodules: false, lfs: false },
+        { wanted: [{ ref: { branch: "main" }, knownHead: null }], signal: AbortSignal.timeout(60_000) },
       );
+      return result;
+    };
 
     it("reads with the right ones", async () => {
       expect(await fetch(ada)).toMatchObject({ commit: { id: head } });
@@ -78,10 +83,7 @@ describe.each(["native", "isomorphic"] as const)("the %s engine over HTTP", (eng
     it("asks once and downloads nothing when nothing has changed", async () => {
       await fetch(ada);
       const before = server.requests.length;
-      await git.fetch(
-        { url: repository.url, branch: "main", credentials: { kind: "basic", ...ada } },
-        { knownHead: null, signal: AbortSignal.timeout(60_000) },
-      );
+      await fetch(ada);
       const asked = server.requests.slice(before).filter((request) => request.startsWith("POST"));
       expect(asked.length).toBeLessThanOrEqual(1);
     });

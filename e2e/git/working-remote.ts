@@ -28,7 +28,16 @@ export async function workingRemote(repository: ForgeRepository): Promise<Remote
       await copy.push({ force: true });
       return copy.head();
     },
+    async tag(name, commit, message) {
+      const annotated = message === undefined ? [] : ["--annotate", `--message=${message}`];
+      await copy.git("tag", "--force", ...annotated, name, commit);
+      await copy.git("push", "--quiet", "--force", "origin", `refs/tags/${name}`);
+    },
     async deleteBranch(branch) {
+      // A name below this one, or above it, may come next.
+      await copy.git("checkout", "--quiet", "--detach");
+      await copy.git("branch", "--quiet", "-D", branch);
+      isKnown.delete(branch);
       await copy.git("push", "--quiet", "origin", "--delete", branch);
     },
   };

@@ -9,11 +9,14 @@ import { VERSION } from "@muster/shared/version.ts";
 import { authenticateByHash } from "./adapters/api/auth.ts";
 import { createApiServer } from "./adapters/api/server.ts";
 import { createWorkerBundler } from "./adapters/bundle/worker-bundler.ts";
-import { mountedCredentials } from "./adapters/git/mounted-credentials.ts";
+import { openMountedCredentials } from "./adapters/credentials/open.ts";
 import { openGit } from "./adapters/git/open.ts";
 import { openHubKeys } from "./adapters/keys/open-hub-keys.ts";
 import { createGrpcAgentLink } from "./adapters/link/grpc/create-grpc-agent-link.ts";
 import { createPrometheusMetrics } from "./adapters/metrics/prometheus.ts";
+import { createAddressPolicy } from "./adapters/network/address-policy.ts";
+import { parseAllowed } from "./adapters/network/judge-address.ts";
+import { type ConnectionOptions, createJudgedDispatcher } from "./adapters/network/judged-dispatcher.ts";
 import { openVerifier } from "./adapters/signatures/open-verifier.ts";
 import { openSqliteStore } from "./adapters/store/sqlite/open.ts";
 import { keepAdminToken } from "./admin-token.ts";
@@ -94,8 +97,21 @@ async function open(
   const ending = new AbortController();
   closers.push(() => ending.abort());
   const certificate = await keys.serverCertificate({ names: certificateNames(config), signal: ending.signal });
-  const { git, engine } = await openGit({ engine: config["git-engine"], directory: join(folder, "git") });
+  const policy = createAddressPolicy(parseAllowed(config["allow-addresses"]));
+  const dispatcherOf = (connection: ConnectionOptions) => createJudgedDispatcher(policy, connection);
+  const { git, engine } = await openGit({
+    engine: config["git-engine"],
+    directory: join(folder, "git"),
+    network: { policy, dispatcherOf, allowsFiles: config["allow-file-urls"] },
+  });
   closers.push(() => git.close());
+  const credentials = openMountedCredentials({
+    directory: config["credentials-dir"] ?? null,
+    dispatcherOf,
+    clock,
+    log,
+  });
+  closers.push(() => credentials.close());
   const verifier = openVerifier({ directory: config["signers-dir"] ?? null, clock });
   closers.push(() => verifier.close());
   const bundler = createWorkerBundler({ workers: config["render-workers"], log });
@@ -111,7 +127,7 @@ async function open(
     bundler,
     link: createGrpcAgentLink({ ...linkListen, authority: keys.authority, certificate, clock, log }),
     keys,
-    credentials: mountedCredentials(config["credentials-dir"] ?? null),
+    credentials,
     clock,
     random: Math.random,
     randomBytes: random,

@@ -33,8 +33,9 @@ import type { AssignmentSigner } from "./ports/assignment-signer.ts";
 import type { Bundler } from "./ports/bundler.ts";
 import type { CertificateAuthority } from "./ports/certificate-authority.ts";
 import type { CommitVerifier } from "./ports/commit-verifier.ts";
+import type { CredentialStore } from "./ports/credentials.ts";
 import type { Enrolment } from "./ports/enrolment.ts";
-import type { GitCredentials, GitSource } from "./ports/git-source.ts";
+import type { GitSource } from "./ports/git-source.ts";
 import type { HubCommands, HubQueries } from "./ports/hub-commands.ts";
 import { type HubMetrics, noMetrics } from "./ports/metrics.ts";
 import type { Store } from "./ports/store.ts";
@@ -48,8 +49,7 @@ export interface HubDependencies {
   /** Null: no agent can connect, except through `gate`. */
   readonly link: AgentLink | null;
   readonly keys: { readonly authority: CertificateAuthority; readonly signer: AssignmentSigner };
-  /** A mounted Git credential by its name. */
-  readonly credentials: (name: string) => Promise<GitCredentials | null>;
+  readonly credentials: CredentialStore;
   readonly clock: Clock;
   /** `[0, 1)`, for jitter. */
   readonly random: () => number;
@@ -91,7 +91,7 @@ const HEARTBEAT_MS = 15_000;
 
 /** Wires the flows together: each arrow of the flow wakes the next. */
 export function createHub(deps: HubDependencies): Hub {
-  const { store, git, bundler, keys, credentials, clock, random, log, version } = deps;
+  const { store, git, verifier, bundler, keys, credentials, clock, random, log, version } = deps;
   const metrics = deps.metrics ?? noMetrics;
   const { hubId } = keys.authority;
   const hex = (bytes: number): string => Buffer.from(deps.randomBytes(bytes)).toString("hex");
@@ -161,6 +161,7 @@ export function createHub(deps: HubDependencies): Hub {
   const tracker = trackSources({
     state,
     git,
+    verifier,
     credentials,
     onRevision: renders.revisionFound,
     clock,

@@ -11,13 +11,14 @@ import type { Revision, SourceStatus } from "../core/documents/source-status.ts"
 import { judgeFiles, nothingRendered, pathNotFound, placeProblems } from "../core/judge-files.ts";
 import { firstSeen, freshIn } from "../core/source-progress.ts";
 import { BUNDLE_LIMITS, type Bundler } from "../ports/bundler.ts";
-import type { GitCredentials, GitRepository, GitSource } from "../ports/git-source.ts";
+import type { CredentialStore } from "../ports/credentials.ts";
+import type { GitRemote, GitSource } from "../ports/git-source.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
 import type { Blobs } from "../ports/store.ts";
+import { remoteOf } from "./git-remotes.ts";
 import type { HubState } from "./hub-state.ts";
 import { KeyedLoop } from "./keyed-loop.ts";
 import type { Traces } from "./trace.ts";
-import { repositoryOf } from "./track-sources.ts";
 
 const RENDERS_MAX = 4;
 /** Directories compared at once. The answer is one object id, so that they can all be asked for together. */
@@ -47,7 +48,7 @@ export interface RenderReleases {
 export interface RenderReleasesDeps {
   readonly state: HubState;
   readonly git: GitSource;
-  readonly credentials: (name: string) => Promise<GitCredentials | null>;
+  readonly credentials: CredentialStore;
   readonly bundler: Bundler;
   readonly blobs: Blobs;
   readonly traces: Traces;
@@ -107,7 +108,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     const apps = [...state.appsOf({ project, name })];
     if (status === null || revision === null) return;
     try {
-      const repository = await repositoryOf(source, deps.credentials);
+      const repository = await remoteOf(source, deps.credentials, { signal: AbortSignal.timeout(GIT_TIMEOUT_MS) });
       for (let from = 0; from < apps.length; from += COMPARISONS_MAX) {
         const some = apps.slice(from, from + COMPARISONS_MAX);
         const trees = await Promise.all(
@@ -148,7 +149,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     if (source === null || status === null || !isOfSource || status.revision === null) return;
     const { revision } = status;
     const began = clock.now();
-    const repository = await repositoryOf(source, deps.credentials);
+    const repository = await remoteOf(source, deps.credentials, { signal: AbortSignal.timeout(GIT_TIMEOUT_MS) });
     const { path } = app.definition.spec.source;
     const tree = await deps.git.treeOf(repository, revision.commit, path);
     traces.mark(app.uid, "compared", clock.now());
@@ -170,12 +171,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
   }
 
   /** Renders a directory, or remembers what it gave. The bundle is stored when this resolves, and held. */
-  async function renderTree(
-    app: StoredApp,
-    repository: GitRepository,
-    tree: string,
-    stop: AbortSignal,
-  ): Promise<Outcome> {
+  async function renderTree(app: StoredApp, repository: GitRemote, tree: string, stop: AbortSignal): Promise<Outcome> {
     const memoKey = `${tree} ${deps.bundler.kind} ${deps.bundler.version}`;
     const known = memo.get(memoKey);
     // Held before it is looked for: the sweep may be at it. A bundle that was swept since is rendered again.
@@ -328,7 +324,7 @@ function makeRelease(
 async function renderFiles(
   { git, bundler, metrics }: RenderReleasesDeps,
   app: StoredApp,
-  repository: GitRepository,
+  repository: GitRemote,
   tree: string,
   signal: AbortSignal,
   store: (bundle: { digest: Digest; compressed: Uint8Array }) => Promise<void>,

@@ -2,15 +2,27 @@ import { type Backoff, backoff } from "@muster/shared/backoff.ts";
 import type { Clock, Instant } from "@muster/shared/clock.ts";
 import { abortedBy, withDeadline } from "@muster/shared/deadline.ts";
 import { parseDuration } from "@muster/shared/duration.ts";
-import { AppError, messageOf } from "@muster/shared/errors.ts";
+import { isAppError, messageOf } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import { type AppName, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import { gitOf, nameOf, type StoredSource, sourceKey } from "../core/documents/definition.ts";
+import { nameOf, type StoredSource, sourceKey } from "../core/documents/definition.ts";
 import type { SourceStatus } from "../core/documents/source-status.ts";
-import { movedTo, noteFailure, noteHead, problemOfFetch } from "../core/source-progress.ts";
-import type { GitCredentials, GitHead, GitRepository, GitSource } from "../ports/git-source.ts";
+import {
+  isAbout,
+  movedTo,
+  noteFailure,
+  noteHead,
+  noteHeld,
+  problemOfCredential,
+  problemOfFetch,
+  problemOfRef,
+} from "../core/source-progress.ts";
+import type { CommitVerifier, Verification } from "../ports/commit-verifier.ts";
+import type { CredentialStore } from "../ports/credentials.ts";
+import type { FoundRef, GitRemote, GitSource, RefResult } from "../ports/git-source.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
+import { remoteOf, targetOf } from "./git-remotes.ts";
 import type { HubState } from "./hub-state.ts";
 
 /** Fetches at once; those of repositories whose last fetch failed have a lane of their own, and so slow no other. */
@@ -34,8 +46,8 @@ export interface SourceTracker {
 export interface TrackSourcesDeps {
   readonly state: HubState;
   readonly git: GitSource;
-  /** A mounted credential by its name, or null when there is none of this name. */
-  readonly credentials: (name: string) => Promise<GitCredentials | null>;
+  readonly verifier: CommitVerifier;
+  readonly credentials: CredentialStore;
   /** Called when the Source's Revision is another, with when its fetch was asked for. */
   readonly onRevision: (source: StoredSource, at: { woken: Instant; fetched: Instant }) => void;
   readonly clock: Clock;
@@ -57,15 +69,19 @@ interface Loop {
   done: Promise<void>;
 }
 
-/** Sources that name one repository, branch and credential share one loop and one mirror. */
-const loopKey = (source: StoredSource): string => {
-  const { url, ref, credentials } = gitOf(source);
-  return JSON.stringify([url, ref.branch, credentials ?? null]);
-};
+/** Sources of one Project that name one repository and credential share one loop, and so one fetch. */
+function loopKey({ definition: { metadata, spec } }: StoredSource): string {
+  const { url, credentials, submodules, lfs } = spec.git ?? {};
+  return JSON.stringify([url, credentials ?? null, metadata.project, submodules, lfs]);
+}
+
+/** What a Source wants of its repository: another of it is fetched at once. */
+const wish = ({ uid, definition: { spec } }: StoredSource): string => JSON.stringify([uid, spec.git]);
 
 /**
- * Git push or poll → Revision. One loop for each repository: fetch, note what was found, sleep until the next poll or
- * wake. A failure is said in the Source's status and tried again with backoff; nothing is deleted anywhere by it.
+ * Git push or poll → Revision. One loop for each repository: fetch what its Sources want, judge who signed it, note what
+ * was found, sleep until the next poll or wake. A failure is said in the Source's status and tried again with backoff;
+ * nothing is deleted anywhere by it.
  */
 export function trackSources(deps: TrackSourcesDeps): SourceTracker {
   const { state, clock, log } = deps;
@@ -78,6 +94,7 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
     if (!isStarted) return;
     const wanted = new Map<string, StoredSource[]>();
     for (const source of state.sources()) {
+      if (source.definition.spec.git === undefined) continue;
       const key = loopKey(source);
       wanted.set(key, [...(wanted.get(key) ?? []), source]);
     }
@@ -92,9 +109,9 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
         loops.set(key, begin(key, sources));
         continue;
       }
-      const known = new Set(loop.sources.map((source) => source.uid));
+      const known = new Set(loop.sources.map(wish));
       loop.sources = sources;
-      if (sources.some((source) => !known.has(source.uid))) wakeLoop(loop);
+      if (sources.some((source) => !known.has(wish(source)))) wakeLoop(loop);
     }
   }
 
@@ -143,14 +160,14 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
   async function check(loop: Loop): Promise<void> {
     const woken = loop.wokenAt ?? clock.now();
     loop.wokenAt = null;
-    const [first] = loop.sources;
-    if (first === undefined) return;
-    const outcome = await fetchOnce(deps, first, knownHead(state, loop.sources), loop.stop.signal);
+    const { sources } = loop;
+    if (sources.length === 0) return;
+    const outcomes = await fetchOnce(deps, sources, loop.stop.signal);
     if (loop.stop.signal.aborted) return;
-    loop.isFailing = outcome.kind === "failed";
-    for (const source of loop.sources) {
+    loop.isFailing = outcomes.some((outcome) => outcome.kind === "failed" && outcome.isRetried);
+    for (const [index, source] of sources.entries()) {
       try {
-        await note(deps, source, outcome, woken, loop.told);
+        await note(deps, source, outcomes[index] as Outcome, woken, loop.told);
       } catch (error) {
         if (loop.stop.signal.aborted) return;
         // As if it had not been fetched: the next round finds and notes it again.
@@ -192,68 +209,107 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
   };
 }
 
-type Outcome = { kind: "fetched"; head: GitHead; at: Instant } | { kind: "failed"; problem: Problem; at: Instant };
-
-/** Whether a status was found for the address and branch that the Source has now. */
-const isOf = (source: StoredSource, status: SourceStatus): boolean =>
-  status.url === gitOf(source).url && status.branch === gitOf(source).ref.branch;
-
-/** The head all Sources of a loop know, or null when they differ: the history is then judged from nothing. */
-function knownHead(state: HubState, sources: readonly StoredSource[]) {
-  const heads = new Set(
-    sources.map((source) => {
-      const status = state.sourceStatuses.get(sourceStatusKey(source));
-      return status !== null && isOf(source, status) ? (status.revision?.commit ?? null) : null;
-    }),
-  );
-  const [head] = heads;
-  return heads.size === 1 && head !== undefined ? head : null;
-}
+type Outcome =
+  | { readonly kind: "found"; readonly head: FoundRef; readonly at: Instant }
+  /** There, and signed by nobody who is trusted. */
+  | { readonly kind: "held"; readonly head: FoundRef; readonly reason: string; readonly at: Instant }
+  /** `isRetried`: before the next poll. */
+  | { readonly kind: "failed"; readonly problem: Problem; readonly isRetried: boolean; readonly at: Instant };
 
 const sourceStatusKey = (source: StoredSource): string => {
   const { project, name } = nameOf(source);
   return `${project}/${name}`;
 };
 
-/** The repository of a Source with its credentials. @throws AppError "unauthenticated" when they are not mounted. */
-export async function repositoryOf(
-  source: StoredSource,
-  credentials: TrackSourcesDeps["credentials"],
-): Promise<GitRepository> {
-  const { url, ref, credentials: wanted } = gitOf(source);
-  const found = wanted === undefined ? null : await credentials(wanted);
-  if (wanted !== undefined && found === null) {
-    throw new AppError("unauthenticated", `the credential "${wanted}" is not mounted in the hub`, {
-      fix: `Mount it, or change spec.git.credentials of ${formatApp(nameOf(source))}.`,
-    });
-  }
-  return { url, branch: ref.branch, credentials: found };
+/** The status of a Source, if it is about what the Source is now. */
+function statusOf(state: HubState, source: StoredSource): SourceStatus | null {
+  const status = state.sourceStatuses.get(sourceStatusKey(source));
+  return status !== null && isAbout(status, targetOf(source)) ? status : null;
 }
 
+/** What became of each Source, in their order. Sources of one loop have one address and one credential. */
 async function fetchOnce(
   deps: TrackSourcesDeps,
-  source: StoredSource,
-  known: ReturnType<typeof knownHead>,
+  sources: readonly StoredSource[],
   stop: AbortSignal,
-): Promise<Outcome> {
-  const { git, clock, metrics, log } = deps;
-  const timeoutMs = known === null ? FIRST_FETCH_TIMEOUT_MS : FETCH_TIMEOUT_MS;
+): Promise<readonly Outcome[]> {
+  const { state, git, clock, metrics, log } = deps;
+  const [first] = sources as readonly [StoredSource];
+  const wanted = sources.map((source) => ({
+    ref: source.definition.spec.git?.ref ?? {},
+    knownHead: statusOf(state, source)?.revision?.commit ?? null,
+  }));
+  const timeoutMs = wanted.some(({ knownHead }) => knownHead === null) ? FIRST_FETCH_TIMEOUT_MS : FETCH_TIMEOUT_MS;
   const signal = withDeadline(timeoutMs, stop);
   const began = clock.now();
-  try {
-    const repository = await repositoryOf(source, deps.credentials);
-    const head = await git.fetch(repository, { knownHead: known, signal });
-    metrics.count("fetches");
-    metrics.took("fetch", clock.now() - began);
-    return { kind: "fetched", head, at: clock.now() };
-  } catch (thrown) {
-    const error = signal.aborted ? abortedBy(signal, `the fetch of ${gitOf(source).url}`, { timeoutMs }) : thrown;
+  const failed = (problem: Problem, reason: string): readonly Outcome[] => {
     if (!stop.aborted) {
       metrics.count("fetch-failures");
-      log.warn({ source: formatApp(nameOf(source)), reason: messageOf(error) }, "source not fetched");
+      log.warn({ sources: sources.map((source) => formatApp(nameOf(source))), reason }, "source not fetched");
     }
-    return { kind: "failed", problem: problemOfFetch(error, gitOf(source)), at: clock.now() };
+    return sources.map(() => ({ kind: "failed", problem, isRetried: true, at: clock.now() }));
+  };
+  let remote: GitRemote;
+  try {
+    remote = await remoteOf(first, deps.credentials, { signal });
+  } catch (error) {
+    return failed(problemOfCredential(error, targetOf(first)), messageOf(error));
   }
+  try {
+    const results = await git.fetch(remote, { wanted, signal });
+    metrics.count("fetches");
+    metrics.took("fetch", clock.now() - began);
+    return await Promise.all(
+      sources.map((source, index) => judge(deps, remote, source, results[index] as RefResult, stop)),
+    );
+  } catch (thrown) {
+    const error = signal.aborted ? abortedBy(signal, `the fetch of ${remote.url}`, { timeoutMs }) : thrown;
+    return failed(problemOfFetch(error, targetOf(first)), messageOf(error));
+  }
+}
+
+/** Whether what was found counts: it does when its Source asks for no signers, or one of them has signed it. */
+async function judge(
+  deps: TrackSourcesDeps,
+  remote: GitRemote,
+  source: StoredSource,
+  result: RefResult,
+  stop: AbortSignal,
+): Promise<Outcome> {
+  const at = deps.clock.now();
+  if (result.kind !== "found") {
+    return { kind: "failed", problem: problemOfRef(remote.url, result), isRetried: false, at };
+  }
+  const { signers } = targetOf(source);
+  const status = statusOf(deps.state, source);
+  // The status is about these very signers: they have been asked about this commit.
+  if (signers.length === 0 || status?.revision?.commit === result.commit.id) return { kind: "found", head: result, at };
+  try {
+    const verification = await verifyHead(deps, remote, result, signers);
+    if (verification.kind === "verified") return { kind: "found", head: result, at };
+    return { kind: "held", head: result, reason: verification.message, at };
+  } catch (error) {
+    if (stop.aborted || isAppError(error, "unavailable")) {
+      return { kind: "failed", problem: problemOfFetch(error, targetOf(source)), isRetried: true, at };
+    }
+    const fix = isAppError(error) && error.fix !== undefined ? ` ${error.fix}` : "";
+    return { kind: "held", head: result, reason: `${messageOf(error)}.${fix}`, at };
+  }
+}
+
+/** A tag that is signed vouches for the commit it names; otherwise the commit's own signature counts. */
+async function verifyHead(
+  { git, verifier }: TrackSourcesDeps,
+  remote: GitRemote,
+  { commit, tag }: FoundRef,
+  signers: readonly string[],
+): Promise<Verification> {
+  if (tag?.object != null) {
+    const object = await git.object(remote, tag.object);
+    const verification = await verifier.verify(object, { signers, tag: { name: tag.name, target: commit.id } });
+    if (verification.kind === "verified") return verification;
+  }
+  return verifier.verify(await git.object(remote, commit.id), { signers });
 }
 
 async function note(
@@ -264,25 +320,32 @@ async function note(
   told: Set<string>,
 ): Promise<void> {
   const { state, log } = deps;
-  const git = gitOf(source);
+  const target = targetOf(source);
   const key = sourceStatusKey(source);
   let before: SourceStatus | null = null;
   const after = await state.sourceStatuses.write(
     key,
     (current) => {
-      const at = { url: git.url, branch: git.ref.branch };
-      before = current === null || isOf(source, current) ? current : movedTo(current, at);
-      const facts = { ...at, now: outcome.at };
-      return outcome.kind === "fetched"
-        ? noteHead(before, { ...facts, head: outcome.head, epoch: state.epoch.number })
-        : noteFailure(before, { ...facts, problem: outcome.problem });
+      before = current === null || isAbout(current, target) ? current : movedTo(current, target);
+      const now = outcome.at;
+      switch (outcome.kind) {
+        case "found":
+          return noteHead(before, { target, head: outcome.head, epoch: state.epoch.number, now });
+        case "held":
+          return noteHeld(before, { target, head: outcome.head, reason: outcome.reason, now });
+        case "failed":
+          return noteFailure(before, { target, problem: outcome.problem, now });
+      }
     },
     { durable: false },
   );
+  const last = before as SourceStatus | null;
+  if (after?.held != null && last?.held?.commit !== after.held.commit) {
+    log.warn({ source: key, commit: after.held.commit, reason: after.held.reason }, "commit held");
+  }
   // The definition may have changed during the fetch: its own loop notes what holds for it.
   if (after?.revision == null || state.definitions.get(sourceKey(nameOf(source))) === null) return;
-  const last = (before as SourceStatus | null)?.revision ?? null;
-  const isKnown = last?.number === after.revision.number && last.commit === after.revision.commit;
+  const isKnown = last?.revision?.number === after.revision.number && last.revision.commit === after.revision.commit;
   if (isKnown && (outcome.kind === "failed" || told.has(source.uid))) return;
   told.add(source.uid);
   log.info({ source: key, commit: after.revision.commit, revision: after.revision.number }, "revision found");

@@ -1,16 +1,31 @@
 import type { Instant } from "@muster/shared/clock.ts";
 import type { CommitId } from "@muster/shared/model/ids.ts";
+import type { Credentials } from "./credentials.ts";
+import type { EntryMode, SourceTree } from "./source-tree.ts";
 
-/** One repository at one branch. Credentials are already resolved; they are used, and never logged or stored. */
-export interface GitRepository {
+/** A repository and how it is spoken to, apart from what is wanted of it. */
+export interface GitRemote {
+  /** `https://`, `http://`, `ssh://`, `user@host:path` or `file://`; never with credentials in it. */
   readonly url: string;
-  readonly branch: string;
-  readonly credentials: GitCredentials | null;
+  /**
+   * Remotes of equal `url` and `scope` share one mirror, so whoever reads it must hold what `scope` stands for: the
+   * name of the credential, `""` for none. The secrets themselves change too often to tell mirrors apart.
+   */
+  readonly scope: string;
+  readonly credentials: Credentials;
+  /** Whether directories of submodules are read as if their files were here. */
+  readonly submodules: boolean;
+  /** Whether files kept by Git LFS are read as their contents. */
+  readonly lfs: boolean;
 }
 
-export type GitCredentials =
-  | { readonly kind: "basic"; readonly username: string; readonly password: string }
-  | { readonly kind: "token"; readonly token: string };
+/** Exactly one of them, as a Source's definition has it. A short commit id is a prefix of at least four digits. */
+export interface GitRef {
+  readonly branch?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly semver?: string | undefined;
+  readonly commit?: string | undefined;
+}
 
 export interface GitCommit {
   readonly id: CommitId;
@@ -19,43 +34,71 @@ export interface GitCommit {
   readonly committedAt: Instant;
 }
 
-export interface GitHead {
-  readonly commit: GitCommit;
-  /** `rewritten`: the head that was known before is not an ancestor of this one. */
-  readonly history: "first" | "unchanged" | "advanced" | "rewritten";
+export interface WantedRef {
+  readonly ref: GitRef;
+  /** What this ref was known to be at. */
+  readonly knownHead: CommitId | null;
 }
+
+export interface FoundRef {
+  readonly kind: "found";
+  readonly commit: GitCommit;
+  /**
+   * `first`: nothing was known. `rewritten`: of a branch, what was known is no ancestor of this commit. Of tags and
+   * commits every other commit is `advanced`: whether a tag was moved is for who knows which tag it was.
+   */
+  readonly history: "first" | "unchanged" | "advanced" | "rewritten";
+  /** Of `tag` and `semver`: which tag, and the id of its own object when it is an annotated one. */
+  readonly tag: { readonly name: string; readonly object: string | null } | null;
+}
+
+export type RefResult =
+  | FoundRef
+  /** The repository was read, and this ref is not there, or is several. */
+  | { readonly kind: "missing" | "ambiguous"; readonly reason: string; readonly fix: string };
 
 export interface TreeFile {
   /** Relative to the tree that was listed, `/`-separated. */
   readonly path: string;
   readonly oid: string;
-  readonly mode: "file" | "executable" | "symlink" | "submodule";
+  readonly mode: Exclude<EntryMode, "directory">;
   readonly bytes: number;
 }
 
 /**
- * Git, as far as desired state needs it: heads, trees and file contents from a bare mirror, no work tree.
- * Every call has a deadline of its own besides `signal`.
+ * Git, as far as desired state needs it: refs, trees and file contents from a bare mirror, no work tree. Every call has
+ * a deadline of its own besides `signal`. Remotes are reached only where the hub's rules for addresses allow it, at
+ * every redirect anew.
  */
 export interface GitSource {
   /**
-   * Brings the branch up to date: one ls-refs when nothing changed, one small pack otherwise.
+   * Brings the mirror up to date for all that is wanted, in the order asked for: one listing of refs, and one pack when
+   * there is something new. Whether one ref is there says nothing about the others.
    * @throws AppError "unavailable" (unreachable, timed out), "unauthenticated" (credentials refused or missing),
-   * "not-found" (the repository or the branch is not there), "invalid" (not an address this engine can speak).
+   * "forbidden" (an address that may not be reached), "not-found" (no such repository), "invalid" or "unsupported" (not
+   * an address, or not a kind of repository, that this engine can read).
    */
-  fetch(repository: GitRepository, opts: { knownHead: CommitId | null; signal: AbortSignal }): Promise<GitHead>;
+  fetch(remote: GitRemote, opts: { wanted: readonly WantedRef[]; signal: AbortSignal }): Promise<readonly RefResult[]>;
+  /**
+   * The files of a fetched commit. Its calls throw AppError "unavailable" for a commit that was not fetched, and
+   * "unsupported" for a file in Git LFS, or "invalid" for a broken submodule, naming its path.
+   */
+  treeAt(remote: GitRemote, commit: CommitId): SourceTree;
+  /** A commit's or annotated tag's object as it was signed. @throws AppError "unavailable" when it was not fetched. */
+  object(remote: GitRemote, id: string): Promise<Uint8Array>;
+  /** Fetched commits whose ids begin so, ten at most: none, the one that is meant, or several. */
+  resolveCommit(remote: GitRemote, prefix: string): Promise<readonly CommitId[]>;
+  /** Whether `ancestor` is in the history of `descendant`, or is it. Commits that were not fetched are in none. */
+  isAncestor(remote: GitRemote, ancestor: CommitId, descendant: CommitId): Promise<boolean>;
+
   /**
    * Object id of the directory at `path` in a fetched commit: equal ids mean equal content, so nothing to render.
    * Null when there is no such directory. @throws AppError "unavailable" for a commit that was not fetched.
    */
-  treeOf(repository: GitRepository, commit: CommitId, path: string): Promise<string | null>;
+  treeOf(remote: GitRemote, commit: CommitId, path: string): Promise<string | null>;
   /** Every file below a tree, ordered by path. @throws AppError "too-large" above `filesMax`. */
-  listFiles(repository: GitRepository, tree: string, opts: { filesMax: number }): Promise<readonly TreeFile[]>;
+  listFiles(remote: GitRemote, tree: string, opts: { filesMax: number }): Promise<readonly TreeFile[]>;
   /** Contents in the order asked for. @throws AppError "too-large" when they exceed `bytesMax` together. */
-  readFiles(
-    repository: GitRepository,
-    oids: readonly string[],
-    opts: { bytesMax: number },
-  ): Promise<readonly Uint8Array[]>;
+  readFiles(remote: GitRemote, oids: readonly string[], opts: { bytesMax: number }): Promise<readonly Uint8Array[]>;
   close(): Promise<void>;
 }

@@ -1,21 +1,29 @@
 import { createHash } from "node:crypto";
 import { AppError } from "@muster/shared/errors.ts";
 import type { CommitId } from "@muster/shared/model/ids.ts";
-import type { GitRepository, GitSource, TreeFile } from "../ports/git-source.ts";
+import { parseVersionRange } from "@muster/shared/version-range.ts";
+import type { GitRef, GitRemote, GitSource, RefResult, TreeFile, WantedRef } from "../ports/git-source.ts";
+import type { SourceTree } from "../ports/source-tree.ts";
+import { type MemoryFile, MemoryTree } from "./memory-tree.ts";
 
-type Files = Readonly<Record<string, string>>;
-type Entry = { content: string; mode: TreeFile["mode"] };
+type Files = Readonly<Record<string, MemoryFile>>;
+
+interface Commit {
+  readonly tree: MemoryTree;
+  readonly subject: string;
+  readonly parents: ReadonlySet<string>;
+}
 
 const sha1 = (text: string): string => createHash("sha1").update(text).digest("hex");
 
 /** A forge in memory: commits are pushed by tests, and it can refuse, hang or lose a branch. */
 export class FakeGit implements GitSource {
-  readonly #commits = new Map<string, { files: Map<string, Entry>; subject: string; parents: Set<string> }>();
-  readonly #heads = new Map<string, CommitId>();
-  readonly #blobs = new Map<string, string>();
-  readonly #treeIds = new Map<string, string>();
-  readonly #trees = new Map<string, Map<string, Entry>>();
-  /** Every call of these fails with this error, until it is null again. */
+  readonly #commits = new Map<string, Commit>();
+  /** `<url> <full name of the ref>` → commit. */
+  readonly #refs = new Map<string, CommitId>();
+  /** Directories by their id, as far as anyone asked for them. */
+  readonly #trees = new Map<string, { tree: MemoryTree; path: string }>();
+  /** Every fetch fails with this error, until it is null again. */
   failure: AppError | null = null;
   fetches = 0;
   listings = 0;
@@ -24,69 +32,125 @@ export class FakeGit implements GitSource {
   push(
     url: string,
     files: Files,
-    opts: { subject?: string; amend?: boolean; symlinks?: readonly string[] } = {},
+    opts: { subject?: string; amend?: boolean; symlinks?: readonly string[]; branch?: string } = {},
   ): CommitId {
-    const head = this.#heads.get(url);
-    const before = head === undefined || opts.amend ? new Set<string>() : new Set(this.#commits.get(head)?.parents);
-    if (head !== undefined && !opts.amend) before.add(head);
+    const ref = `${url} refs/heads/${opts.branch ?? "main"}`;
+    const head = this.#refs.get(ref);
+    const before = head === undefined || opts.amend ? [] : [head, ...(this.#commits.get(head)?.parents ?? [])];
     const subject = opts.subject ?? "change";
     const id = sha1(JSON.stringify([url, files, subject, this.#commits.size, opts])) as CommitId;
-    const entries = new Map<string, Entry>();
-    for (const [path, content] of Object.entries(files)) {
-      entries.set(path, { content, mode: opts.symlinks?.includes(path) ? "symlink" : "file" });
-    }
-    this.#commits.set(id, { files: entries, subject, parents: before });
-    this.#heads.set(url, id);
+    const linked = Object.entries(files).map(([path, file]): [string, MemoryFile] =>
+      opts.symlinks?.includes(path) ? [path, { symlink: String(file) }] : [path, file],
+    );
+    this.#commits.set(id, { tree: new MemoryTree(Object.fromEntries(linked)), subject, parents: new Set(before) });
+    this.#refs.set(ref, id);
     return id;
   }
 
-  deleteBranch(url: string): void {
-    this.#heads.delete(url);
+  tag(url: string, tag: string, commit: CommitId): void {
+    this.#refs.set(`${url} refs/tags/${tag}`, commit);
+  }
+
+  deleteBranch(url: string, branch = "main"): void {
+    this.#refs.delete(`${url} refs/heads/${branch}`);
   }
 
   /** Points the branch at a commit that is there already: a lagging mirror, or a force push back. */
   reset(url: string, to: CommitId): void {
-    this.#heads.set(url, to);
+    this.#refs.set(`${url} refs/heads/main`, to);
   }
 
-  async fetch(repository: GitRepository, opts: { knownHead: CommitId | null }) {
+  async fetch({ url }: GitRemote, { wanted }: { wanted: readonly WantedRef[] }): Promise<readonly RefResult[]> {
     this.fetches += 1;
     if (this.failure) throw this.failure;
-    const id = this.#heads.get(repository.url);
-    const found = id === undefined ? undefined : this.#commits.get(id);
-    if (id === undefined || found === undefined) throw new AppError("not-found", `no branch ${repository.branch}`);
-    const commit = { id, subject: found.subject, author: "Ada <ada@example.com>", committedAt: 1_700_000_000_000 };
-    if (opts.knownHead === null) return { commit, history: "first" as const };
-    if (opts.knownHead === id) return { commit, history: "unchanged" as const };
-    return { commit, history: found.parents.has(opts.knownHead) ? ("advanced" as const) : ("rewritten" as const) };
-  }
-
-  async treeOf(_repository: GitRepository, commit: CommitId, path: string): Promise<string | null> {
-    const known = this.#treeIds.get(`${commit} ${path}`);
-    if (known !== undefined) return known;
-    const files = this.#commits.get(commit)?.files;
-    if (files === undefined) throw new AppError("unavailable", `commit ${commit} was not fetched`);
-    const prefix = path === "." || path === "" ? "" : `${path}/`;
-    const below = [...files].filter(([file]) => file.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1));
-    if (below.length === 0) return null;
-    const entries = new Map(below.map(([file, entry]) => [file.slice(prefix.length), entry]));
-    const id = sha1(JSON.stringify([...entries]));
-    this.#trees.set(id, entries);
-    this.#treeIds.set(`${commit} ${path}`, id);
-    return id;
-  }
-
-  async listFiles(_repository: GitRepository, tree: string): Promise<readonly TreeFile[]> {
-    this.listings += 1;
-    return [...(this.#trees.get(tree) ?? [])].map(([path, { content, mode }]) => {
-      const oid = sha1(content);
-      this.#blobs.set(oid, content);
-      return { path, oid, mode, bytes: content.length };
+    return wanted.map(({ ref, knownHead }): RefResult => {
+      const { id, tag } = this.#find(url, ref);
+      const found = id === null ? undefined : this.#commits.get(id);
+      if (id === null || found === undefined) {
+        return { kind: "missing", reason: `${url} has no ${JSON.stringify(ref)}`, fix: "Push it." };
+      }
+      const commit = { id, subject: found.subject, author: "Ada <ada@example.com>", committedAt: 1_700_000_000_000 };
+      const isRewritten = ref.branch !== undefined && knownHead !== null && !found.parents.has(knownHead);
+      const history =
+        knownHead === null ? "first" : knownHead === id ? "unchanged" : isRewritten ? "rewritten" : "advanced";
+      return { kind: "found", commit, history, tag: tag === null ? null : { name: tag, object: null } };
     });
   }
 
-  async readFiles(_repository: GitRepository, oids: readonly string[]): Promise<readonly Uint8Array[]> {
-    return oids.map((oid) => new TextEncoder().encode(this.#blobs.get(oid) ?? ""));
+  #find(url: string, { branch, tag, semver, commit }: GitRef): { id: CommitId | null; tag: string | null } {
+    if (branch !== undefined) return { id: this.#refs.get(`${url} refs/heads/${branch}`) ?? null, tag: null };
+    if (commit !== undefined) {
+      return { id: ([...this.#commits.keys()].find((id) => id.startsWith(commit)) as CommitId) ?? null, tag: null };
+    }
+    const prefix = `${url} refs/tags/`;
+    const tags = [...this.#refs.keys()].flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
+    const name = tag ?? parseVersionRange(semver ?? "").highestOf(tags);
+    return { id: this.#refs.get(`${prefix}${name}`) ?? null, tag: name };
+  }
+
+  treeAt(_remote: GitRemote, commit: CommitId): SourceTree {
+    const open = async (): Promise<MemoryTree> => this.#treeOfCommit(commit);
+    return {
+      entry: async (path) => (await open()).entry(path),
+      list: async (path) => (await open()).list(path),
+      walk: async (path, opts) => {
+        this.listings += 1;
+        return (await open()).walk(path, opts);
+      },
+      read: async (oids, opts) => (await open()).read(oids, opts),
+    };
+  }
+
+  #treeOfCommit(commit: string): MemoryTree {
+    const found = this.#commits.get(commit);
+    if (found === undefined) throw new AppError("unavailable", `commit ${commit} was not fetched`);
+    return found.tree;
+  }
+
+  async object(_remote: GitRemote, id: string): Promise<Uint8Array> {
+    this.#treeOfCommit(id);
+    return new TextEncoder().encode(`the object ${id}`);
+  }
+
+  async resolveCommit(_remote: GitRemote, prefix: string): Promise<readonly CommitId[]> {
+    return [...this.#commits.keys()].filter((id) => id.startsWith(prefix)) as CommitId[];
+  }
+
+  async isAncestor(_remote: GitRemote, ancestor: CommitId, descendant: CommitId): Promise<boolean> {
+    const found = this.#commits.get(descendant);
+    return found !== undefined && (ancestor === descendant || found.parents.has(ancestor));
+  }
+
+  async treeOf(_remote: GitRemote, commit: CommitId, path: string): Promise<string | null> {
+    const tree = this.#treeOfCommit(commit);
+    const place = path === "." ? "" : path;
+    const entry = await tree.entry(place);
+    if (entry?.mode !== "directory" || (place === "" && (await tree.list("")).length === 0)) return null;
+    this.#trees.set(entry.oid, { tree, path: place });
+    return entry.oid;
+  }
+
+  async listFiles(_remote: GitRemote, oid: string, opts: { filesMax: number }): Promise<readonly TreeFile[]> {
+    this.listings += 1;
+    const { tree, path } = this.#trees.get(oid) ?? { tree: new MemoryTree(), path: "" };
+    const files = (await tree.walk(path, opts)) as readonly TreeFile[];
+    return files.map((file) => ({ ...file, path: path === "" ? file.path : file.path.slice(path.length + 1) }));
+  }
+
+  async readFiles(
+    _remote: GitRemote,
+    oids: readonly string[],
+    { bytesMax }: { bytesMax: number },
+  ): Promise<readonly Uint8Array[]> {
+    return Promise.all(
+      oids.map(async (oid) => {
+        for (const { tree } of this.#commits.values()) {
+          const found = await tree.read([oid], { bytesMax }).catch(() => null);
+          if (found !== null) return found[0] as Uint8Array;
+        }
+        throw new AppError("not-found", `there is no object ${oid}`);
+      }),
+    );
   }
 
   async close(): Promise<void> {}

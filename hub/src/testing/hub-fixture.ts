@@ -9,6 +9,7 @@ import type { Actor } from "../ports/hub-commands.ts";
 import type { Json, Store } from "../ports/store.ts";
 import { FakeAgent } from "./fake-agent.ts";
 import { FakeBundler } from "./fake-bundler.ts";
+import { fakeCredentials } from "./fake-credentials.ts";
 import { FakeGit } from "./fake-git.ts";
 import { FakeVerifier } from "./fake-verifier.ts";
 import { createTestKeys } from "./test-keys.ts";
@@ -35,6 +36,7 @@ export const shop = { project: "default", name: "shop" };
 /** A hub on a store in memory, with a fake at each other port; hubs may come and go while store, Git and agents stay. */
 export class HubFixture {
   readonly git = new FakeGit();
+  readonly credentials = fakeCredentials();
   readonly verifier = new FakeVerifier();
   readonly bundler = new FakeBundler();
   readonly keys = createTestKeys();
@@ -60,7 +62,7 @@ export class HubFixture {
       bundler: this.bundler,
       link: null,
       keys: this.keys,
-      credentials: async () => null,
+      credentials: this.credentials,
       clock: systemClock,
       random: Math.random,
       randomBytes: (bytes) => new Uint8Array(randomBytes(bytes)),

@@ -37,6 +37,8 @@ export const problemCode = z.enum([
   "CredentialsRefused",
   "RefNotFound",
   "HistoryRewritten",
+  "CommitHeld",
+  "AddressForbidden",
   "SourceNotFound",
   "NoRevision",
   // what the cluster said

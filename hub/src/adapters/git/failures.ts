@@ -1,54 +1,88 @@
 import { AppError } from "@muster/shared/errors.ts";
-import type { GitRepository } from "../../ports/git-source.ts";
+import type { GitRemote } from "../../ports/git-source.ts";
 
 /** A repository's address as people may see it: without whatever was put before the `@`. */
 export function publicUrl(url: string): string {
-  return url.replace(/^([a-z+]+:\/\/)[^/@]*@/, "$1");
+  return url.replace(/([a-z+]+:\/\/)[^/@\s]*@/gi, "$1");
 }
 
-const say = (repository: GitRepository): string => publicUrl(repository.url);
+type Remote = Pick<GitRemote, "url" | "credentials">;
+
+const say = (remote: Remote): string => publicUrl(remote.url);
 
 export const failures = {
-  unreachable: (repository: GitRepository, detail: string, cause?: unknown): AppError =>
-    new AppError("unavailable", `${say(repository)} cannot be reached: ${detail}`, { cause }),
+  unreachable: (remote: Remote, detail: string, cause?: unknown): AppError =>
+    new AppError("unavailable", `${say(remote)} cannot be reached: ${detail}`, { cause }),
 
-  refused: (repository: GitRepository): AppError =>
+  refused: (remote: Remote): AppError =>
     new AppError(
       "unauthenticated",
-      repository.credentials === null
-        ? `${say(repository)} asks for credentials, and the Source names none`
-        : `${say(repository)} refused the credentials`,
+      remote.credentials.auth.kind === "none"
+        ? `${say(remote)} asks for credentials, and the Source names none`
+        : `${say(remote)} refused the credentials`,
       { fix: "Check the credential that spec.git.credentials names: it may have expired, or lack read access." },
     ),
 
-  noRepository: (repository: GitRepository): AppError =>
-    new AppError("not-found", `there is no repository at ${say(repository)}, or it is hidden from these credentials`, {
+  noRepository: (remote: Remote): AppError =>
+    new AppError("not-found", `there is no repository at ${say(remote)}, or it is hidden from these credentials`, {
       fix: "Check spec.git.url, and that the credentials may read it.",
     }),
 
-  noBranch: (repository: GitRepository): AppError =>
-    new AppError("not-found", `${say(repository)} has no branch ${repository.branch}`, {
-      fix: "Restore the branch, or point spec.git.ref at another one. What runs stays as it is.",
+  noRepositoryAt: (path: string): AppError =>
+    new AppError("not-found", `there is no repository at file://${path}`, {
+      fix: "Check spec.git.url: the path is one of the machine, or container, where the hub runs.",
     }),
 
-  unsupported: (repository: GitRepository, why: string): AppError =>
-    new AppError("invalid", `${say(repository)}: ${why}`, { fix: "Use an https://, http:// or file:// address." }),
+  noFiles: (url: string): AppError =>
+    new AppError("forbidden", `${publicUrl(url)} is a directory of the hub's own machine, which no Source may be`, {
+      fix: "Use an https:// or ssh:// address, or let an administrator start the hub with --allow-file-urls true.",
+    }),
+
+  unsupported: (url: string, why: string): AppError =>
+    new AppError("invalid", `${publicUrl(url)}: ${why}`, {
+      fix: "Use an https://, ssh://, user@host:path or file:// address.",
+    }),
+
+  nativeOnly: (url: string, what: string): AppError =>
+    new AppError("unsupported", `${publicUrl(url)}: ${what} needs the git binary`, {
+      fix: "Install git 2.37 or newer where the hub runs, and leave --git-engine at auto.",
+    }),
+
+  redirect: (remote: Remote, target: string, why: string, cause?: unknown): AppError =>
+    new AppError("forbidden", `${say(remote)} redirects to ${publicUrl(target)}, which is not followed: ${why}`, {
+      cause,
+      fix: "Write the address that is meant into spec.git.url.",
+    }),
+
+  notFetched: (commit: string): AppError =>
+    // The mirror was lost or is another's: that says nothing about what is in the commit.
+    new AppError("unavailable", `commit ${commit} is not in the mirror yet; it is fetched again`),
 };
 
-/** What git's own words mean. Kept in one place: they are its interface for want of a better one. */
-export function fromGitStderr(repository: GitRepository, stderr: string): AppError {
-  if (/couldn't find remote ref|Remote branch .* not found/i.test(stderr)) return failures.noBranch(repository);
-  if (/Authentication failed|could not read (Username|Password)|returned error: 40[13]|Access denied/i.test(stderr)) {
-    return failures.refused(repository);
+/** What git's and ssh's own words mean. Kept in one place: they are their interface for want of a better one. */
+export function fromGitStderr(remote: Remote, stderr: string): AppError {
+  if (/Host key verification failed|No \S+ host key is known|HOST IDENTIFICATION HAS CHANGED/i.test(stderr)) {
+    return new AppError("unauthenticated", `${say(remote)} shows a host key that known_hosts does not have`, {
+      fix: "Check with the server's operator, then put its present key into known_hosts of the credential.",
+    });
   }
   if (
-    /repository .*not found|returned error: 404|does not appear to be a git repository|does not exist/i.test(stderr)
+    /Authentication failed|could not read (Username|Password)|returned error: 40[13]|Access denied|Permission denied \(/i.test(
+      stderr,
+    )
   ) {
-    return failures.noRepository(repository);
+    return failures.refused(remote);
+  }
+  if (
+    /repository .*not found|returned error: 404|does not appear to be a git repository|does not exist|not found/i.test(
+      stderr,
+    )
+  ) {
+    return failures.noRepository(remote);
   }
   if (/transport '.*' not allowed|is not a valid|no such transport|unable to find remote helper/i.test(stderr)) {
-    return failures.unsupported(repository, "this kind of address is not allowed");
+    return failures.unsupported(remote.url, "this kind of address is not allowed");
   }
-  const line = stderr.split("\n").find((text) => /^(fatal|error):/.test(text)) ?? stderr.trim().slice(0, 300);
-  return failures.unreachable(repository, publicUrl(line.replace(/^(fatal|error): /, "")));
+  const line = stderr.split("\n").find((text) => /^(fatal|error|ssh):/.test(text)) ?? stderr.trim().slice(0, 300);
+  return failures.unreachable(remote, publicUrl(line.replace(/^(fatal|error): /, "")));
 }

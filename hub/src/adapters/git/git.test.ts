@@ -24,11 +24,11 @@ describe.each([
   describe.runIf(isHere)("", () => {
     gitSourceContract(async () => {
       const folder = await mkdtemp(join(tmpdir(), "muster-git-"));
-      const remote = await localRemote(join(folder, "remote"));
+      const remote = await localRemote(join(folder, "fleet"));
       const { git } = await openGit({ engine, directory: join(folder, "mirrors") });
       return {
         git,
-        remote: { ...remote, url: pathToFileURL(join(folder, "remote")).href },
+        remote: { ...remote, url: pathToFileURL(join(folder, "fleet")).href },
         stop: () => rm(folder, { recursive: true }),
       };
     });

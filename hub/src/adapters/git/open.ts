@@ -1,23 +1,58 @@
 import { execFile } from "node:child_process";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
 import { promisify } from "node:util";
+import { Agent } from "undici";
+import type { AddressPolicy } from "../../ports/address-policy.ts";
 import type { GitSource } from "../../ports/git-source.ts";
-import { openIsomorphicGit } from "./isomorphic/open.ts";
-import { openNativeGit } from "./native/open.ts";
+import { createGitSource } from "./create-git-source.ts";
+import { createHttp, type DispatcherOf } from "./http.ts";
+import { openIsomorphicEngine } from "./isomorphic/open.ts";
+import { openNativeEngine } from "./native/open.ts";
 
-/** `cat-file --batch-command`, which the native engine reads objects with, came with this version. */
-const NATIVE_VERSION_MIN = [2, 36] as const;
+/** `http.curloptResolve`, which pins the native engine to the addresses that were judged, came with this version. */
+const NATIVE_VERSION_MIN = [2, 37] as const;
+
+/** Who may be reached, and how to connect there. */
+export interface GitNetwork {
+  readonly policy: AddressPolicy;
+  readonly dispatcherOf: DispatcherOf;
+  /** Whether a repository may be a directory of this machine. */
+  readonly allowsFiles: boolean;
+}
 
 /**
  * Git by the engine that was asked for; `auto` takes the native binary where there is a recent enough one, because it
- * is faster on large repositories and keeps their objects out of the hub's memory.
+ * is faster on large repositories, keeps their objects out of the hub's memory, and speaks SSH. Without `network`,
+ * every address may be reached: for a person's own repository on their own machine.
  */
 export async function openGit(opts: {
   engine: "auto" | "native" | "isomorphic";
   directory: string;
+  network?: GitNetwork;
 }): Promise<{ git: GitSource; engine: "native" | "isomorphic" }> {
-  const engine = opts.engine === "auto" ? ((await hasNativeGit()) ? "native" : "isomorphic") : opts.engine;
-  return { engine, git: engine === "native" ? openNativeGit(opts) : openIsomorphicGit(opts) };
+  const chosen = opts.engine === "auto" ? ((await hasNativeGit()) ? "native" : "isomorphic") : opts.engine;
+  const engine = chosen === "native" ? openNativeEngine(opts) : openIsomorphicEngine(opts);
+  const { policy, dispatcherOf, allowsFiles } = opts.network ?? anywhere;
+  return { engine: chosen, git: createGitSource(engine, { policy, http: createHttp(dispatcherOf), allowsFiles }) };
 }
+
+const anywhere: GitNetwork = {
+  allowsFiles: true,
+  policy: {
+    resolve: async (host) => {
+      const name = host.replace(/^\[(.*)\]$/, "$1");
+      return isIP(name) === 0 ? (await lookup(name, { all: true })).map(({ address }) => address) : [name];
+    },
+  },
+  dispatcherOf: ({ tls: { ca, client } }) =>
+    new Agent({
+      connect: {
+        ...(ca === null ? {} : { ca }),
+        ...(client === null ? {} : { cert: client.certificate, key: client.key }),
+      },
+    }),
+};
 
 async function hasNativeGit(): Promise<boolean> {
   const output = await promisify(execFile)("git", ["--version"]).catch(() => null);

@@ -1,13 +1,13 @@
 import { AppError } from "@muster/shared/errors.ts";
 
-export interface TreeEntry {
+export interface RawEntry {
   readonly name: string;
   readonly oid: string;
-  readonly mode: "tree" | "file" | "executable" | "symlink" | "submodule";
+  readonly mode: "directory" | "file" | "executable" | "symlink" | "submodule";
 }
 
-const MODES: Readonly<Record<string, TreeEntry["mode"]>> = {
-  "40000": "tree",
+const MODES: Readonly<Record<string, RawEntry["mode"]>> = {
+  "40000": "directory",
   "100644": "file",
   "100664": "file",
   "100755": "executable",
@@ -16,8 +16,8 @@ const MODES: Readonly<Record<string, TreeEntry["mode"]>> = {
 };
 
 /** Reads a tree object's bytes: `<mode> SP <name> NUL <oid>`, repeated (gitformat-tree). `oidBytes`: 20, or 32 in SHA-256 repositories. */
-export function parseTree(bytes: Buffer, oidBytes: number): readonly TreeEntry[] {
-  const entries: TreeEntry[] = [];
+export function parseTree(bytes: Buffer, oidBytes: number): readonly RawEntry[] {
+  const entries: RawEntry[] = [];
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
     const nul = bytes.indexOf(0, space);

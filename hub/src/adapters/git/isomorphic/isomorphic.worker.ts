@@ -1,11 +1,11 @@
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { isAppError, messageOf } from "@muster/shared/errors.ts";
 import { createEngine } from "./engine.ts";
 import type { Answer, CallName, Request, ToWorker } from "./protocol.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("isomorphic.worker runs as a worker thread");
-const engine = createEngine((workerData as { directory: string }).directory);
+const engine = createEngine();
 
 async function answer({ id, call, args }: Request): Promise<Answer> {
   try {
@@ -36,7 +36,7 @@ async function answerInTurn(request: Request<CallName>, { signal }: AbortControl
 
 port.on("message", (request: ToWorker) => {
   if ("abandon" in request) return waitedFor.get(request.abandon)?.abort();
-  const key = request.args.repository.url;
+  const key = request.args.gitdir;
   const waiting = new AbortController();
   waitedFor.set(request.id, waiting);
   const turn = (turns.get(key) ?? Promise.resolve())

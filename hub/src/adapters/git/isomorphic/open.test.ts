@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
-import { openIsomorphicGit } from "./open.ts";
+import { NO_CREDENTIALS } from "../../../ports/credentials.ts";
+import { openGit } from "../open.ts";
 
 it("goes on with a repository whose server once never answered", async () => {
   const silent: ServerResponse[] = [];
@@ -14,13 +15,14 @@ it("goes on with a repository whose server once never answered", async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const directory = await mkdtemp(join(tmpdir(), "muster-git-"));
-  const git = openIsomorphicGit({ directory });
+  const { git } = await openGit({ engine: "isomorphic", directory });
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/fleet.git`;
-    const repository = { url, branch: "main", credentials: null };
+    const remote = { url, scope: "", credentials: NO_CREDENTIALS, submodules: false, lfs: false };
+    const wanted = [{ ref: { branch: "main" }, knownHead: null }];
     const stop = new AbortController();
-    const first = git.fetch(repository, { knownHead: null, signal: stop.signal });
-    const second = git.fetch(repository, { knownHead: null, signal: new AbortController().signal });
+    const first = git.fetch(remote, { wanted, signal: stop.signal });
+    const second = git.fetch(remote, { wanted, signal: new AbortController().signal });
     await vi.waitFor(() => expect(silent).toHaveLength(1), { timeout: 5_000 });
     stop.abort();
     await expect(first).rejects.toMatchObject({ code: "cancelled" });

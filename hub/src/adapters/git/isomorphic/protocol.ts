@@ -1,16 +1,21 @@
 import type { ErrorCode } from "@muster/shared/errors.ts";
-import type { CommitId } from "@muster/shared/model/ids.ts";
-import type { GitHead, GitRepository, TreeFile } from "../../../ports/git-source.ts";
+import type { RemoteRef } from "../list-refs.ts";
+import type { GitObject } from "../mirror.ts";
 
-/** The calls of `GitSource` as they cross to the worker that does the inflating and parsing. */
+/** What is asked of the worker that does the inflating and parsing. `gitdir`: the repository it is about. */
 export interface Calls {
-  fetch: { args: { repository: GitRepository; knownHead: CommitId | null }; result: GitHead };
-  treeOf: { args: { repository: GitRepository; commit: CommitId; path: string }; result: string | null };
-  listFiles: { args: { repository: GitRepository; tree: string; filesMax: number }; result: readonly TreeFile[] };
-  readFiles: {
-    args: { repository: GitRepository; oids: readonly string[]; bytesMax: number };
-    result: readonly Uint8Array[];
+  slots: { args: { gitdir: string }; result: ReadonlyMap<string, string> };
+  /** Parses a pack that lies in `objects/pack`, and lets the slots name what came with it. */
+  index: {
+    args: { gitdir: string; pack: string; pulls: readonly { oid: string; slot: string }[] };
+    result: null;
   };
+  objects: { args: { gitdir: string; oids: readonly string[] }; result: readonly (GitObject | null)[] };
+  sizes: { args: { gitdir: string; oids: readonly string[] }; result: readonly (number | null)[] };
+  commitsBeginning: { args: { gitdir: string; prefix: string; max: number }; result: readonly string[] };
+  isAncestor: { args: { gitdir: string; ancestor: string; descendant: string }; result: boolean };
+  /** Others write there: packs that appeared since are seen. */
+  localRefs: { args: { gitdir: string }; result: ReadonlyMap<string, RemoteRef> };
 }
 
 export type CallName = keyof Calls;

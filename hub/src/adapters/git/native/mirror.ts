@@ -1,53 +1,60 @@
-import { createHash } from "node:crypto";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, isAppError } from "@muster/shared/errors.ts";
-import type { CommitId } from "@muster/shared/model/ids.ts";
-import type { GitCommit, GitRepository } from "../../../ports/git-source.ts";
+import type { GitRemote } from "../../../ports/git-source.ts";
 import { failures, fromGitStderr } from "../failures.ts";
+import { unknownCommit } from "../fetch-pack.ts";
+import type { Link } from "../link.ts";
+import type { RemoteRef, RemoteRefs } from "../list-refs.ts";
+import type { Mirror, Pull } from "../mirror.ts";
 import { type ObjectReader, openObjectReader } from "./object-reader.ts";
 import { gitEnvironment, runGit } from "./run-git.ts";
-
-/** A bare copy of one remote: every branch that a Source tracks, in one object store. */
-export interface Mirror {
-  /** Brings the branch up to date and names its head. */
-  fetch(repository: GitRepository, signal: AbortSignal): Promise<GitCommit>;
-  isAncestor(ancestor: CommitId, descendant: CommitId, signal: AbortSignal): Promise<boolean>;
-  /** A live reader; ends by itself after a while without questions. */
-  reader(): Promise<ObjectReader>;
-  close(): Promise<void>;
-}
+import { withTransport } from "./transport.ts";
 
 const FETCH_TIMEOUT_MS = 15 * 60_000;
 const LOCAL_TIMEOUT_MS = 30_000;
 const READER_IDLE_MS = 60_000;
 /** Each small fetch leaves loose objects; now and then they become one pack. */
 const FETCHES_BETWEEN_PACKING = 500;
+const SLOTS = "refs/muster/";
 
-export function openMirror(directory: string, url: string): Mirror {
-  const gitDirectory = join(directory, createHash("sha256").update(url).digest("hex").slice(0, 32));
-  const plain = gitEnvironment(null);
-  const local = { gitDirectory, environment: plain, timeoutMs: LOCAL_TIMEOUT_MS };
-  let ready: Promise<void> | null = null;
-  let turn: Promise<unknown> = Promise.resolve();
+/** A bare repository of the native binary: one process for each fetch, and one that reads objects while it is asked. */
+export function openMirror(directory: string, name: string): Mirror {
+  const gitDirectory = join(directory, name);
+  const plain = gitEnvironment();
+  const local = { gitDirectory, environment: plain, timeoutMs: LOCAL_TIMEOUT_MS, signal: null };
+  let ready: Promise<Map<string, string>> | null = null;
   let fetches = 0;
   let open: { reader: ObjectReader; idle?: NodeJS.Timeout } | null = null;
 
-  async function prepare(): Promise<void> {
+  async function prepare(): Promise<Map<string, string>> {
     await mkdir(gitDirectory, { recursive: true });
     // Nobody else uses this folder: a lock found at the start is one that a killed process left.
     for (const entry of await readdir(gitDirectory, { recursive: true })) {
       if (entry.endsWith(".lock")) await rm(join(gitDirectory, entry), { force: true });
     }
-    const made = await runGit(["init", "--bare", "--quiet"], { ...local, signal: null });
-    if (made.exitCode !== 0)
+    const made = await runGit(["init", "--bare", "--quiet"], local);
+    if (made.exitCode !== 0) {
       throw new AppError("unavailable", `cannot make the mirror of a repository: ${made.stderr}`);
+    }
+    const listed = await runGit(["for-each-ref", "--format=%(refname) %(objectname)", SLOTS], local);
+    const lines = listed.stdout.split("\n").filter((line) => line !== "");
+    return new Map(lines.map((line) => line.slice(SLOTS.length).split(" ") as [string, string]));
   }
+
+  const prepared = (): Promise<Map<string, string>> => {
+    ready ??= prepare().catch((error) => {
+      ready = null;
+      throw error;
+    });
+    return ready;
+  };
 
   async function startOver(): Promise<void> {
     await closeReader();
     await rm(gitDirectory, { recursive: true, force: true });
-    await prepare();
+    ready = null;
+    await prepared();
   }
 
   async function closeReader(): Promise<void> {
@@ -58,95 +65,111 @@ export function openMirror(directory: string, url: string): Mirror {
     await reader.close();
   }
 
-  async function pull(repository: GitRepository, signal: AbortSignal): Promise<void> {
-    const environment = gitEnvironment(
-      repository.credentials === null ? null : { url: repository.url, value: repository.credentials },
-    );
-    const refspec = `+refs/heads/${repository.branch}:${refOf(repository.branch)}`;
-    const args = [
-      "fetch",
-      "--quiet",
-      "--no-tags",
-      "--no-write-fetch-head",
-      "--no-recurse-submodules",
-      repository.url,
-      refspec,
-    ];
-    const outcome = await runGit(args, { gitDirectory, environment, timeoutMs: FETCH_TIMEOUT_MS, signal });
-    if (outcome.exitCode === 0) return;
-    if (/corrupt|bad object|invalid sha1 pointer|did not send all necessary objects/i.test(outcome.stderr)) {
-      throw new AppError("corrupt", outcome.stderr);
-    }
-    throw fromGitStderr(repository, outcome.stderr);
-  }
-
-  async function head(branch: string): Promise<GitCommit> {
-    const object = await (await readerOf()).contents(refOf(branch));
-    if (object?.content == null) throw new AppError("corrupt", `the mirror has no ${refOf(branch)}`);
-    return parseCommit(object.oid as CommitId, object.content.toString("utf8"));
-  }
-
   async function readerOf(): Promise<ObjectReader> {
-    ready ??= prepare();
-    await ready;
-    if (open === null || open.reader.isClosed) {
-      open = { reader: openObjectReader(gitDirectory, plain) };
-    }
+    await prepared();
+    if (open === null || open.reader.isClosed) open = { reader: openObjectReader(gitDirectory, plain) };
     clearTimeout(open.idle);
     open.idle = setTimeout(() => void closeReader(), READER_IDLE_MS).unref();
     return open.reader;
   }
 
-  async function fetchNow(repository: GitRepository, signal: AbortSignal): Promise<GitCommit> {
-    if (repository.branch.startsWith("-") || normalizeBranch(repository.branch) === null) {
-      throw failures.unsupported(repository, `"${repository.branch}" cannot be a branch's name`);
+  async function pull(remote: GitRemote, link: Link, pulls: readonly Pull[], signal: AbortSignal): Promise<void> {
+    const refspecs = pulls.map(({ oid, slot }) => `+${oid}:${SLOTS}${slot}`);
+    const flags = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--stdin"];
+    const outcome = await withTransport(remote, link, ({ url, environment }) =>
+      runGit(["fetch", ...flags, "--", url], {
+        gitDirectory,
+        environment,
+        timeoutMs: FETCH_TIMEOUT_MS,
+        signal,
+        stdin: `${refspecs.join("\n")}\n`,
+      }),
+    );
+    if (outcome.exitCode === 0) return;
+    const unknown = unknownCommit(outcome.stderr);
+    if (unknown !== null) throw new AppError("not-found", `not our ref ${unknown}`);
+    if (/corrupt|bad object|invalid sha1 pointer|did not send all necessary objects/i.test(outcome.stderr)) {
+      throw new AppError("corrupt", outcome.stderr);
     }
-    ready ??= prepare();
-    await ready;
-    try {
-      await pull(repository, signal);
-    } catch (error) {
-      if (!isAppError(error, "corrupt")) throw error;
-      await startOver();
-      await pull(repository, signal);
-    }
-    if (++fetches % FETCHES_BETWEEN_PACKING === 0) {
-      await runGit(["repack", "-a", "-d", "--quiet"], { ...local, timeoutMs: FETCH_TIMEOUT_MS, signal });
-    }
-    return head(repository.branch);
+    throw fromGitStderr(remote, outcome.stderr);
   }
 
   return {
-    fetch(repository, signal) {
-      const next = turn.then(() => fetchNow(repository, signal));
-      turn = next.catch(() => {});
-      return next;
+    slots: prepared,
+
+    async pull(remote, link, pulls, signal) {
+      await prepared();
+      try {
+        await pull(remote, link, pulls, signal);
+      } catch (error) {
+        if (!isAppError(error, "corrupt")) throw error;
+        await startOver();
+        await pull(remote, link, pulls, signal);
+      }
+      const slots = await prepared();
+      for (const { oid, slot } of pulls) slots.set(slot, oid);
+      if (++fetches % FETCHES_BETWEEN_PACKING === 0) {
+        // What a rewritten branch has left is still read by who runs it.
+        const args = ["repack", "-a", "-d", "--keep-unreachable", "--quiet"];
+        await runGit(args, { ...local, timeoutMs: FETCH_TIMEOUT_MS, signal });
+      }
     },
-    async isAncestor(ancestor, descendant, signal) {
-      const outcome = await runGit(["merge-base", "--is-ancestor", ancestor, descendant], { ...local, signal });
-      return outcome.exitCode === 0;
+
+    async objects(oids) {
+      if (oids.length === 0) return [];
+      const reader = await readerOf();
+      return Promise.all(
+        oids.map(async (oid) => {
+          const object = await reader.contents(oid);
+          if (object?.content == null) return null;
+          return { type: object.type as "blob", bytes: object.content };
+        }),
+      );
     },
-    reader: readerOf,
+
+    async sizes(oids) {
+      if (oids.length === 0) return [];
+      const reader = await readerOf();
+      return Promise.all(oids.map(async (oid) => (await reader.info(oid))?.bytes ?? null));
+    },
+
+    async commitsBeginning(prefix, max) {
+      await prepared();
+      const { stdout } = await runGit(["rev-parse", `--disambiguate=${prefix}`], local);
+      const reader = await readerOf();
+      const ids = stdout.split("\n").filter((line) => line !== "");
+      const objects = await Promise.all(ids.map((oid) => reader.info(oid)));
+      return ids.filter((_oid, index) => objects[index]?.type === "commit").slice(0, max);
+    },
+
+    async isAncestor(ancestor, descendant) {
+      await prepared();
+      return (await runGit(["merge-base", "--is-ancestor", ancestor, descendant], local)).exitCode === 0;
+    },
+
+    localRefs: (path, signal) => localRefs(path, signal, plain),
+
     async close() {
-      await turn;
+      await ready?.catch(() => {});
       await closeReader();
     },
   };
 }
 
-const refOf = (branch: string): string => `refs/muster/heads/${branch}`;
-
-/** git-check-ref-format, as far as it keeps a name from being something else. */
-function normalizeBranch(branch: string): string | null {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return /[\x00-\x20~^:?*[\\\x7f]|\.\.|@\{|\/\/|\.lock(\/|$)|^\/|\/$|\.$/.test(branch) ? null : branch;
+async function localRefs(path: string, signal: AbortSignal, environment: NodeJS.ProcessEnv): Promise<RemoteRefs> {
+  const candidates = [join(path, ".git"), path];
+  const found = await Promise.all(candidates.map((candidate) => stat(join(candidate, "objects")).catch(() => null)));
+  const gitDirectory = candidates.find((_candidate, index) => found[index] != null);
+  if (gitDirectory === undefined) throw missing(path);
+  const args = ["for-each-ref", "--format=%(objectname) %(refname) %(*objectname)", "refs/heads/", "refs/tags/"];
+  const outcome = await runGit(args, { gitDirectory, environment, timeoutMs: LOCAL_TIMEOUT_MS, signal });
+  if (outcome.exitCode !== 0) throw missing(path);
+  const refs = new Map<string, RemoteRef>();
+  for (const line of outcome.stdout.split("\n")) {
+    const [oid, name, peeled] = line.split(" ");
+    if (oid && name) refs.set(name, { oid, peeled: peeled || null });
+  }
+  return refs;
 }
 
-/** Reads a commit object: header lines, an empty line, the message. */
-export function parseCommit(id: CommitId, text: string): GitCommit {
-  const end = text.indexOf("\n\n");
-  const author = /^author (.*) <[^>]*> \d+ [+-]\d{4}$/m.exec(text.slice(0, end))?.[1] ?? "";
-  const seconds = Number(/^committer .* (\d+) [+-]\d{4}$/m.exec(text.slice(0, end))?.[1] ?? 0);
-  const subject = text.slice(end + 2).split("\n", 1)[0] ?? "";
-  return { id, author, subject: subject.slice(0, 200), committedAt: seconds * 1000 };
-}
+const missing = (path: string): AppError => failures.noRepositoryAt(path);

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { AppError } from "@muster/shared/errors.ts";
-import type { GitCredentials } from "../../../ports/git-source.ts";
 
 export interface GitOutcome {
   readonly exitCode: number | null;
@@ -12,14 +11,14 @@ const OUTPUT_BYTES_MAX = 1024 * 1024;
 
 /**
  * What git may see of the world: nothing of the user's or the machine's configuration, no prompt, and only the
- * transports that are named. Credentials go by environment, not by argument, because arguments are for all to read.
+ * transports that are named in `config`. What is secret goes by environment, not by argument, because arguments are for
+ * all to read.
  */
-export function gitEnvironment(credentials: { url: string; value: GitCredentials } | null): NodeJS.ProcessEnv {
-  const config: [string, string][] = [
+export function gitEnvironment(
+  more: { config?: readonly (readonly [string, string])[]; variables?: NodeJS.ProcessEnv } = {},
+): NodeJS.ProcessEnv {
+  const config: (readonly [string, string])[] = [
     ["protocol.allow", "never"],
-    ["protocol.http.allow", "always"],
-    ["protocol.https.allow", "always"],
-    ["protocol.file.allow", "always"],
     ["protocol.version", "2"],
     ["safe.directory", "*"],
     // A server that says nothing for so long is not slow, it is gone.
@@ -29,10 +28,8 @@ export function gitEnvironment(credentials: { url: string; value: GitCredentials
     ["maintenance.auto", "false"],
     ["core.hooksPath", "/dev/null"],
     ["credential.helper", ""],
+    ...(more.config ?? []),
   ];
-  if (credentials !== null) {
-    config.push([`http.${credentials.url}.extraHeader`, `Authorization: ${authorization(credentials.value)}`]);
-  }
   const environment: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     HOME: "/nonexistent",
@@ -41,6 +38,7 @@ export function gitEnvironment(credentials: { url: string; value: GitCredentials
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_TERMINAL_PROMPT: "0",
     GIT_ASKPASS: "true",
+    ...more.variables,
     GIT_CONFIG_COUNT: String(config.length),
   };
   config.forEach(([key, value], index) => {
@@ -48,14 +46,6 @@ export function gitEnvironment(credentials: { url: string; value: GitCredentials
     environment[`GIT_CONFIG_VALUE_${index}`] = value;
   });
   return environment;
-}
-
-export function authorization(credentials: GitCredentials): string {
-  const pair =
-    credentials.kind === "basic"
-      ? `${credentials.username}:${credentials.password}`
-      : `x-access-token:${credentials.token}`;
-  return `Basic ${Buffer.from(pair).toString("base64")}`;
 }
 
 /** Runs one git command to its end, or ends it and its children at the deadline. @throws AppError "unavailable", "cancelled". */
@@ -66,15 +56,19 @@ export async function runGit(
     environment: NodeJS.ProcessEnv;
     timeoutMs: number;
     signal: AbortSignal | null;
+    stdin?: string;
   },
 ): Promise<GitOutcome> {
   opts.signal?.throwIfAborted();
   const child = spawn("git", ["--git-dir", opts.gitDirectory, ...args], {
     env: opts.environment,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     // A group of its own: git's transport helpers end with it.
     detached: true,
   });
+  // It may end before it has read everything; its exit code tells.
+  child.stdin.on("error", () => {});
+  child.stdin.end(opts.stdin ?? "");
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   return new Promise((resolve, reject) => {

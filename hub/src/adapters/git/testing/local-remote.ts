@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { dirname, join } from "node:path";
 import git from "isomorphic-git";
 import type { Remote } from "../../../ports/git-source.contract.ts";
 
@@ -70,8 +71,15 @@ export async function localRemote(gitdir: string): Promise<Omit<Remote, "url">> 
       const { commit } = await git.readCommit({ fs, gitdir, oid: head });
       return put(branch, commit.parent[0] ?? null, files, "Rewritten");
     },
+    async tag(name, commit, message) {
+      const ref = { fs, gitdir, ref: name, object: commit, force: true };
+      if (message === undefined) await git.tag(ref);
+      else await git.annotatedTag({ ...ref, message, tagger: author });
+    },
     async deleteBranch(branch) {
       await git.deleteRef({ fs, gitdir, ref: `refs/heads/${branch}` });
+      // Empty folders that are left would stand in the way of a branch of that name.
+      for (let at = dirname(branch); at !== "."; at = dirname(at)) fs.rmdirSync(join(gitdir, "refs", "heads", at));
     },
   };
 }
