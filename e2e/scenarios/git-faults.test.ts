@@ -107,13 +107,11 @@ await describeFleet("a Git server that fails", {}, ({ fleet, forge }) => {
     const hung = await gitHttpServer();
     try {
       const fine = await newApp(fleet());
-      const stuck = await hung.createRepository("stuck");
-      await (await stuck.workingCopy()).commitAndPush({ "a.yaml": configMap("a") }, "Begin");
       await hung.fail("hang");
       const asked = hung.requests.length;
       const { api } = fleet().hub;
       const names = Array.from({ length: 10 }, (_, index) => `stuck-${index}`);
-      await api.apply(...names.map((name) => sourceDefinition(name, `${stuck.url}?${name}`)));
+      await api.apply(...names.map((name) => sourceDefinition(name, `${hung.url}/${name}.git`)));
       await eventually(() => expect(hung.requests.length).toBeGreaterThan(asked));
       const { ms } = await timed(async () =>
         fine.released(await fine.push({ "a.yaml": configMap("a", { step: "2" }) })),
