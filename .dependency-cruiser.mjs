@@ -81,14 +81,14 @@ const rules = [
   },
   {
     name: "config-imports-only-core",
-    from: { path: "^(hub|agent)/src/config\\.ts$" },
+    from: { path: "^(hub|agent)/src/(?:renderer-)?config\\.ts$" },
     to: { path: "^(hub|agent|cli|e2e|bench|scripts)/", pathNot: "^$1/src/(core|config)" },
   },
   {
     name: "nothing-imports-main",
     comment: "main.ts reads flags and starts the process when it is loaded; wire create-*.ts instead.",
     from: { path: "." },
-    to: { path: "^(hub|agent|cli)/src/main\\.ts$" },
+    to: { path: "^(hub|agent|cli)/src/(?:renderer-)?main\\.ts$" },
   },
   {
     name: "hub-never-imports-agent",

@@ -1,31 +1,114 @@
-/** The renderers' contract against the real helm and kustomize. */
-import { mkdtempSync, rmSync } from "node:fs";
+/** The renderers' contract against the real helm and kustomize, on this machine and in a process of their own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openRemoteRenderers } from "@muster/hub/adapters/render/open-remote-renderers.ts";
 import { openRenderers } from "@muster/hub/adapters/render/open-renderers.ts";
-import { rendererContract } from "@muster/hub/ports/renderer.contract.ts";
-import { describe } from "vitest";
+import { createRendererProcess } from "@muster/hub/create-renderer-process.ts";
+import { type RendererSubject, rendererContract } from "@muster/hub/ports/renderer.contract.ts";
+import { readRendererConfig } from "@muster/hub/renderer-config.ts";
+import { MemoryTree } from "@muster/hub/testing/memory-tree.ts";
+import { kustomizeOptions, renderThrough } from "@muster/hub/testing/render-through.ts";
+import { silentLog } from "@muster/shared/log.ts";
+import { describe, expect, it, vi } from "vitest";
 import { binaryPath, isBuilt } from "../control-plane/build/cache-folder.ts";
 import { tools } from "../control-plane/versions.ts";
+import { selfSignedCertificate } from "../forge/server-certificate.ts";
 
 const areBuilt = isBuilt(tools.helm) && isBuilt(tools.kustomize);
+const helm = binaryPath(tools.helm, "helm");
+const kustomize = binaryPath(tools.kustomize, "kustomize");
+const rendererMain = join(import.meta.dirname, "../../hub/src/renderer-main.ts");
 
-describe.skipIf(!areBuilt)("renderers of this machine (npm run control-plane -- build helm kustomize)", () => {
-  rendererContract(
-    async () => {
-      const base = mkdtempSync(join(tmpdir(), "muster-renderers-"));
-      const opened = await openRenderers({
-        directory: join(base, "render"),
-        helm: binaryPath(tools.helm, "helm"),
-        kustomize: binaryPath(tools.kustomize, "kustomize"),
-        processesMax: 2,
-      });
-      const close = async () => {
-        await opened.close();
-        rmSync(base, { recursive: true });
-      };
-      return { ...opened, close };
+const makeFolder = () => mkdtempSync(join(tmpdir(), "muster-renderers-"));
+
+async function onThisMachine(): Promise<RendererSubject> {
+  const folder = makeFolder();
+  const opened = await openRenderers({ directory: join(folder, "render"), helm, kustomize, processesMax: 2 });
+  return closingToo(opened, async () => rmSync(folder, { recursive: true }));
+}
+
+/** `renderer-main.ts` as it would run in its container, on a socket. */
+async function inAProcess(): Promise<RendererSubject & { readonly child: ChildProcess; readonly folder: string }> {
+  const folder = makeFolder();
+  const socket = join(folder, "renderer.sock");
+  const flags = { directory: join(folder, "render"), socket, helm, kustomize, "log-level": "silent" };
+  const child = spawn(
+    process.execPath,
+    [rendererMain, ...Object.entries(flags).map(([key, value]) => `--${key}=${value}`)],
+    {
+      stdio: ["ignore", "inherit", "inherit"],
     },
-    { withTools: true },
   );
+  const exited = once(child, "exit");
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await exited;
+    expect(existsSync(join(folder, "render"))).toBe(false);
+    rmSync(folder, { recursive: true });
+  };
+  await vi.waitFor(() => expect(existsSync(socket)).toBe(true), { timeout: 20_000, interval: 50 });
+  return { ...closingToo(await openRemoteRenderers({ kind: "socket", path: socket }), stop), child, folder };
+}
+
+async function overTls(): Promise<RendererSubject> {
+  const folder = makeFolder();
+  const [server, client] = [await selfSignedCertificate(), await selfSignedCertificate()];
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const flags = {
+    directory: join(folder, "render"),
+    listen: "127.0.0.1:0",
+    "tls-certificate": file("server.pem", server.certificate),
+    "tls-key": file("server.key", server.key),
+    "tls-client-root": file("client.pem", client.certificate),
+    helm,
+    kustomize,
+  };
+  const config = readRendererConfig(
+    Object.entries(flags).map(([key, value]) => `--${key}=${value}`),
+    {},
+  );
+  const renderer = await createRendererProcess(config, silentLog);
+  const address = { kind: "tls", host: "127.0.0.1", port: renderer.port, root: server.certificate } as const;
+  await expect(
+    openRemoteRenderers({ ...address, certificate: server.certificate, key: server.key }),
+    "somebody whose certificate is of another root",
+  ).rejects.toMatchObject({ code: "unavailable" });
+  const opened = await openRemoteRenderers({ ...address, certificate: client.certificate, key: client.key });
+  return closingToo(opened, async () => {
+    await renderer.close();
+    rmSync(folder, { recursive: true });
+  });
+}
+
+const closingToo = (opened: RendererSubject, more: () => Promise<void>): RendererSubject => ({
+  renderers: opened.renderers,
+  close: async () => {
+    await opened.close();
+    await more();
+  },
+});
+
+describe.skipIf(!areBuilt)("renderers (npm run control-plane -- build helm kustomize)", () => {
+  describe("on this machine", () => rendererContract(onThisMachine, { withTools: true }));
+  describe("in a process of their own", () => rendererContract(inAProcess, { withTools: true }));
+  describe("over TLS", () => rendererContract(overTls, { withTools: true }));
+
+  it("are unavailable, and not wrong, when their process is gone", async () => {
+    const subject = await inAProcess();
+    const tree = new MemoryTree({ "app/kustomization.yaml": "resources: [a.yaml]", "app/a.yaml": "kind: X" });
+    subject.child.kill("SIGKILL");
+    await once(subject.child, "exit");
+    rmSync(subject.folder, { recursive: true });
+    const rendering = renderThrough(subject.renderers.kustomize, tree, kustomizeOptions());
+    await expect(rendering).rejects.toMatchObject({ code: "unavailable", isRetryable: true });
+    await expect(openRemoteRenderers({ kind: "socket", path: "/no/such/socket" })).rejects.toMatchObject({
+      code: "unavailable",
+    });
+  });
 });

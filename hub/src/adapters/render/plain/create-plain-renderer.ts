@@ -1,5 +1,5 @@
 import { isAppError } from "@muster/shared/errors.ts";
-import { matchesAny, parseGlob } from "../../../core/glob.ts";
+import { matchesAny, parseGlob } from "@muster/shared/glob.ts";
 import { judgeFiles } from "../../../core/judge-files.ts";
 import { BUNDLE_LIMITS } from "../../../ports/bundler.ts";
 import {

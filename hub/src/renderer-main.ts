@@ -1,0 +1,41 @@
+/**
+ * A renderer in a container of its own, without egress and with a memory limit: kustomize and helm, for one hub. Flags
+ * and environment: renderer-config.ts. It writes JSON lines to standard output.
+ *
+ * Ends with: 0 told to stop (SIGTERM, SIGINT); 1 something failed; 2 the configuration is wrong.
+ */
+import { AppError, messageOf } from "@muster/shared/errors.ts";
+import { createLog } from "@muster/shared/log.ts";
+import { createRendererProcess } from "./create-renderer-process.ts";
+import { type RendererConfig, readRendererConfig, rendererUsage } from "./renderer-config.ts";
+
+const stopped = new Promise<void>((resolve) => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+});
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  if (process.argv.includes("--help")) {
+    process.stdout.write(rendererUsage());
+    return 0;
+  }
+  let config: RendererConfig;
+  try {
+    config = readRendererConfig(process.argv.slice(2), process.env);
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n${error instanceof AppError && error.fix ? `${error.fix}\n` : ""}`);
+    return 2;
+  }
+  const log = createLog({ name: "renderer", level: config["log-level"] });
+  try {
+    const { close } = await createRendererProcess(config, log);
+    await stopped;
+    log.info("stopping");
+    await close();
+    return 0;
+  } catch (error) {
+    log.error({ err: error }, "the renderer cannot go on");
+    return 1;
+  }
+}
