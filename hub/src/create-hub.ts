@@ -7,13 +7,16 @@ import { isCurrent } from "./core/fleet.ts";
 import { REMOVAL_GUARD, type RemovalGuard } from "./core/removal-brake.ts";
 import { beginEpoch, openEpoch } from "./flows/begin-epoch.ts";
 import { brakeRemovals } from "./flows/brake-removals.ts";
+import { notingRefs } from "./flows/bundle-refs.ts";
 import { createClusterRecords } from "./flows/cluster-records.ts";
 import { createCommands } from "./flows/commands/commands.ts";
 import { createAuditDrain } from "./flows/drain-audit.ts";
 import { driveRollouts } from "./flows/drive-rollouts.ts";
 import { createEnrolment } from "./flows/enroll-agents.ts";
+import { guardPrunes } from "./flows/guard-prunes.ts";
 import { HubState } from "./flows/hub-state.ts";
 import { ingestReports } from "./flows/ingest-reports.ts";
+import { createApprovalBook } from "./flows/keep-approvals.ts";
 import type { KeyedLoop } from "./flows/keyed-loop.ts";
 import { createClusterIdentities } from "./flows/know-clusters.ts";
 import { openDocuments } from "./flows/open-documents.ts";
@@ -118,23 +121,24 @@ export function createHub(deps: HubDependencies): Hub {
   const enrolment = createEnrolment({ records, authority: keys.authority, signer: keys.signer, clock, endpoints, log });
   const ingest = ingestReports({ state, documents: store.documents, traces, clock, metrics, log });
 
+  const approvals = createApprovalBook({ state, audit, clock, newId, log });
   const brake = brakeRemovals({
     state,
-    audit,
+    approvals,
     guard: deps.removalGuard ?? REMOVAL_GUARD,
     onVerdict: (app) => drive.wake(app),
-    newId,
     clock,
     random,
     log,
   });
+  const prunes = guardPrunes({ state, blobs: store.blobs, brake, approvals, log });
   const later = new WakeLater({ clock, wake: (app) => drive.wake(app) });
 
   const renders = renderReleases({
     state,
     git,
     credentials,
-    bundler,
+    bundler: notingRefs(bundler, store.blobs),
     blobs: store.blobs,
     traces,
     onRendered: (app) => drive.wake(app),
@@ -150,6 +154,7 @@ export function createHub(deps: HubDependencies): Hub {
     isConnected: (cluster) => sessions.isConnected(cluster),
     renderingOf: renders.of,
     brake,
+    prunes,
     wakeAt: (app, at) => later.at(app, at),
     onGone: (app) => sweep.gone(app),
     traces,
@@ -192,7 +197,7 @@ export function createHub(deps: HubDependencies): Hub {
     metrics,
     log,
   });
-  const views = createViews({ state, sessions, renderingOf: renders.of, brake });
+  const views = createViews({ state, sessions, renderingOf: renders.of, brake, prunes });
   const commands = createCommands({
     state,
     identities,
@@ -233,6 +238,11 @@ export function createHub(deps: HubDependencies): Hub {
   /** What wakes what. Events may be lost, repeated or out of order: each only says "look again". */
   function wire(): void {
     state.intents.onChange((uid) => drive.wake(uid));
+    // A Release may wait for it.
+    state.approvals.onChange((_id, value) => {
+      if (value?.kind === "removal") return;
+      for (const app of value?.apps ?? []) drive.wake(app.uid);
+    });
     state.releases.onChange((_key, value) => {
       if (value !== null) drive.wake(value.app);
     });

@@ -6,6 +6,7 @@ import type { Intent } from "./documents/intent.ts";
 import type { ObservedEntry } from "./documents/observed.ts";
 import type { Release } from "./documents/release.ts";
 import type { SourceStatus } from "./documents/source-status.ts";
+import type { HeldRelease } from "./explain-removal.ts";
 import type { RemovalVerdict } from "./removal-brake.ts";
 import type { ClusterView } from "./views.ts";
 
@@ -34,4 +35,6 @@ export interface AppFacts {
   /** What is wrong with the newest Revision; the last good Release stays in force. */
   readonly renderProblems: readonly Problem[];
   readonly placements: readonly PlacementFacts[];
+  /** The newest Release, while it waits for a person; absent or null: it does not. */
+  readonly held?: HeldRelease | null;
 }

@@ -5,12 +5,21 @@ import type { WhyView } from "./views.ts";
 
 /** What the clusters that an App leaves wait for, in words for status and why. */
 
+/** A Release that drops more objects than may go unasked, and waits. */
+export interface HeldRelease {
+  readonly release: number;
+  /** Null for the moment until it was asked for. */
+  readonly approval: string | null;
+  readonly isDenied: boolean;
+  readonly reason: string;
+}
+
 type Told = Pick<WhyView, "reason" | "message" | "next">;
 
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** `50 clusters wait for approval ap-1f2e3d4c`; empty when none leaves. */
-export function removalsInWords({ placements }: Pick<AppFacts, "placements">): string[] {
+export function removalsInWords({ placements, held }: Pick<AppFacts, "placements" | "held">): string[] {
   const waits = new Map<string, number>();
   let denied = 0;
   let grace = 0;
@@ -25,7 +34,9 @@ export function removalsInWords({ placements }: Pick<AppFacts, "placements">): s
     grace += 1;
     until = Math.min(until, removal.until);
   }
+  const heldBack = held?.isDenied ? "was denied" : `waits for approval ${held?.approval ?? "of a person"}`;
   return [
+    ...(held == null ? [] : [`r${held.release} ${heldBack}`]),
     ...[...waits].map(([id, count]) => `${counted(count)} would lose it: waits for approval ${id}`),
     ...(grace === 0 ? [] : [`${counted(grace)} leaving from ${iso(until)}`]),
     ...(denied === 0 ? [] : [`${counted(denied)} not wanted and kept: denied`]),
@@ -45,7 +56,22 @@ export function explainRemovals(facts: AppFacts): Told | null {
       next: grantText(approval),
     };
   }
-  return null;
+  return facts.held == null ? null : explainHeld(facts, facts.held);
+}
+
+function explainHeld({ name }: AppFacts, { approval, isDenied, reason }: HeldRelease): Told {
+  const app = formatApp(name);
+  return isDenied
+    ? {
+        reason: "RemovalDenied",
+        message: `${upperFirst(reason)}: it was denied (${approval}), and ${app} stays as it is.`,
+        next: "Push a commit that keeps them.",
+      }
+    : {
+        reason: "RemovalNeedsApproval",
+        message: `${upperFirst(reason)}${approval === null ? "" : ` (${approval})`}. ${app} stays as it is until then.`,
+        next: grantText(approval),
+      };
 }
 
 export function explainRemoval({ name }: AppFacts, cluster: PlacementFacts["cluster"], removal: RemovalVerdict): Told {

@@ -132,8 +132,9 @@ export const detailApp = (facts: AppFacts): AppDetailView => ({
  * The Release that clusters are counted against: the pinned one or the newest, and the newest from the moment it is
  * there, although the intent follows it a moment later. Otherwise the new commit would stand beside the old count.
  */
-function shownTarget({ intent, newest }: AppFacts): number | null {
-  if (intent === null || intent.pin !== null || intent.deletion !== null) return intent && targetRelease(intent);
+function shownTarget({ intent, newest, held }: AppFacts): number | null {
+  const isOwn = intent === null || intent.pin !== null || intent.deletion !== null;
+  if (isOwn || held != null) return intent && targetRelease(intent);
   return Math.max(newest?.number ?? 0, targetRelease(intent) ?? 0) || null;
 }
 

@@ -198,6 +198,7 @@ export const whyView = z.object({
     "RemovalInGrace",
     "RemovalWaits",
     "RemovalDenied",
+    "RemovalNeedsApproval",
     "Refused",
   ]),
   message: z.string(),

@@ -11,9 +11,8 @@ import {
   type RemovalPlan,
   type RemovalVerdict,
 } from "../core/removal-brake.ts";
-import type { AuditDrain } from "./drain-audit.ts";
 import type { HubState } from "./hub-state.ts";
-import { createApprovals } from "./keep-approvals.ts";
+import { type ApprovalBook, createRemovalApprovals } from "./keep-approvals.ts";
 import { KeyedLoop } from "./keyed-loop.ts";
 import { LeavingPairs } from "./leaving-pairs.ts";
 import { WakeLater } from "./wake-later.ts";
@@ -39,11 +38,10 @@ export interface RemovalBrake {
 
 export interface RemovalBrakeDeps {
   readonly state: HubState;
-  readonly audit: AuditDrain;
+  readonly approvals: ApprovalBook;
   readonly guard: RemovalGuard;
   /** What an App may do with its leaving clusters is another than before. */
   readonly onVerdict: (app: AppUid) => void;
-  readonly newId: () => string;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -57,7 +55,7 @@ export interface RemovalBrakeDeps {
 export function brakeRemovals(deps: RemovalBrakeDeps): RemovalBrake {
   const { state, guard, clock } = deps;
   const leaving = new LeavingPairs(state, clock);
-  const approvals = createApprovals(deps, leaving, namesOf(state));
+  const approvals = createRemovalApprovals({ state, book: deps.approvals }, leaving, namesOf(state));
   const told = new Map<AppUid, string>();
   let made: { plan: RemovalPlan; at: Instant } | null = null;
   let unsettledSince: Instant | null = null;

@@ -13,6 +13,7 @@ import { isWanted } from "../core/wanted.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
 import { assignmentPayload } from "./assignment-payload.ts";
 import type { RemovalBrake } from "./brake-removals.ts";
+import type { PruneGuard } from "./guard-prunes.ts";
 import type { HubState } from "./hub-state.ts";
 import { KeyedLoop } from "./keyed-loop.ts";
 import type { Rendering } from "./render-releases.ts";
@@ -30,6 +31,7 @@ export interface DriveRolloutsDeps {
   readonly isConnected: (cluster: ClusterId) => boolean;
   readonly renderingOf: (app: AppUid) => Rendering;
   readonly brake: Pick<RemovalBrake, "verdictsOf" | "objectsMax">;
+  readonly prunes: Pick<PruneGuard, "look" | "newestAdmitted" | "approvalOf">;
   /** Time alone may change an App's plan: it is to be looked at again then. */
   readonly wakeAt: (app: AppUid, at: Instant) => void;
   /** Every cluster of a deleted App confirmed. */
@@ -71,6 +73,7 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
     const intent = state.intents.get(uid);
     if (intent === null) return stored === null ? false : createIntent(input, stored);
     if (intent.deletion !== null && stored !== null) return finishDeletion(input, stored);
+    await input.prunes.look(uid);
     if (intent.deletion === null && stored === null) return false; // nothing says that it was deleted: leave it alone
 
     const advanced = await writeIntent(input, uid, (current) => advanceIntent(current, gitFacts(input, uid)));
@@ -148,7 +151,7 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
 
   function gitFacts(input: DriveRolloutsDeps, uid: AppUid): AdvanceFacts {
     return {
-      newest: state.newestRelease(uid),
+      newest: input.prunes.newestAdmitted(uid),
       releases: state.releasesOf(uid),
       rendered: input.renderingOf(uid).rendered,
       hubEpoch: state.epoch,
@@ -224,8 +227,8 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
       assigned,
       fleet,
       removals: input.brake.verdictsOf(uid),
-      pruneLimit: (_release, cluster) => ({
-        approval: null,
+      pruneLimit: (release, cluster) => ({
+        approval: input.prunes.approvalOf(uid, release),
         objectsMax: input.brake.objectsMax(observed.get(cluster)?.report?.objects ?? 0),
       }),
       now: clock.now(),

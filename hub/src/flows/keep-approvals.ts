@@ -1,3 +1,5 @@
+import type { Clock } from "@muster/shared/clock.ts";
+import type { Log } from "@muster/shared/log.ts";
 import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import { describeRemoval, type RemovalNames } from "../core/describe-removal.ts";
 import {
@@ -9,63 +11,68 @@ import {
 } from "../core/documents/approval.ts";
 import { HUB_ACTOR } from "../core/documents/audit-entry.ts";
 import type { Ask, LeavingPair, RemovalPlan, StandingApproval } from "../core/removal-brake.ts";
-import type { RemovalBrakeDeps } from "./brake-removals.ts";
+import type { AuditDrain } from "./drain-audit.ts";
+import type { HubState } from "./hub-state.ts";
 import type { LeavingPairs } from "./leaving-pairs.ts";
 
-/** Asks people, and closes what they need not be asked any more: the documents behind `muster approval list`. */
-export function createApprovals(
-  { state, audit, clock, newId, log }: RemovalBrakeDeps,
-  leaving: LeavingPairs,
-  names: RemovalNames,
-) {
-  let known: readonly StandingApproval[] | null = null;
-  state.approvals.onChange(() => {
-    known = null;
-  });
-  state.approvalPairs.onChange(() => {
-    known = null;
-  });
+/** What is to be asked; counts and names as they are shown. */
+export type NewApproval = Pick<Approval, "kind" | "key" | "what" | "why" | "askedBy" | "pairs" | "objects" | "apps"> & {
+  readonly passedBefore?: number;
+  readonly release?: number | null;
+  /** Exactly what it names, when that is to be remembered. */
+  readonly named?: readonly Pick<LeavingPair, "app" | "cluster" | "changes">[];
+};
 
-  async function ask({ key, pairs, reason, passedBefore, replaces }: Ask): Promise<void> {
+/** Asks people, and closes what they need not be asked any more: the documents behind `muster approval list`. */
+export interface ApprovalBook {
+  /** Resolves with the approval's id. */
+  ask(input: NewApproval): Promise<string>;
+  close(input: RemovalPlan["close"][number]): Promise<void>;
+  /** Drops what was closed long ago. */
+  forget(): Promise<void>;
+}
+
+export function createApprovalBook({
+  state,
+  audit,
+  clock,
+  newId,
+  log,
+}: {
+  readonly state: HubState;
+  readonly audit: AuditDrain;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly log: Log;
+}): ApprovalBook {
+  async function ask(input: NewApproval): Promise<string> {
+    const { passedBefore = 0, release = null, named = [], ...told } = input;
     const id = `ap-${newId().slice(0, 8)}`;
-    const parts = partsOf(id, pairs);
+    const parts = partsOf(id, named);
     // What it names comes first: an approval that can be granted names all of it.
     for (const [part, value] of parts.entries()) {
       await state.approvalPairs.write(approvalPairsKey(id, part), () => value);
     }
-    const { because, ...told } = describeRemoval(pairs, names);
     const now = clock.now();
-    const askedBy = leaving.by(pairs);
+    const by = told.askedBy === null ? "" : `, by ${told.askedBy}`;
+    const entry = { id: `approval.${id}.asked`, at: now, actor: HUB_ACTOR, action: "ApprovalAsked" };
     const made: Approval = {
       id,
-      kind: "removal",
-      key,
       state: "pending",
       ...told,
-      why: `${because} ${upperFirst(reason)}.`,
-      askedBy,
+      what: told.what.slice(0, 500),
+      why: told.why.slice(0, 1_000),
       passedBefore,
-      release: null,
+      release,
       parts: parts.length,
       created: now,
       decided: null,
       closed: null,
-      audit: [
-        {
-          id: `approval.${id}.asked`,
-          at: now,
-          actor: HUB_ACTOR,
-          action: "ApprovalAsked",
-          subject: `approval ${id}`,
-          detail: `${told.what}${askedBy === null ? "" : `, by ${askedBy}`}: ${reason}`.slice(0, 2_000),
-        },
-      ],
+      audit: [{ ...entry, subject: `approval ${id}`, detail: `${told.what}${by}: ${told.why}`.slice(0, 2_000) }],
     };
     await state.approvals.write(id, () => made);
-    log.warn({ approval: id, pairs: told.pairs, objects: told.objects, replaces }, "removal waits for approval");
-    if (replaces !== null) {
-      await close({ id: replaces, as: "withdrawn", reason: `More is to go by now: ${id} is asked for instead.` });
-    }
+    log.warn({ approval: id, kind: told.kind, pairs: told.pairs, objects: told.objects }, "waits for approval");
+    return id;
   }
 
   async function close({ id, as, reason }: RemovalPlan["close"][number]): Promise<void> {
@@ -100,6 +107,34 @@ export function createApprovals(
     for (const { id } of oldest.slice(0, closed.length - APPROVALS_CLOSED_MAX)) await state.approvals.remove(id);
   }
 
+  return { ask, close, forget };
+}
+
+/** What was asked about removals, as the brake needs it. */
+export function createRemovalApprovals(
+  { state, book }: { readonly state: HubState; readonly book: ApprovalBook },
+  leaving: LeavingPairs,
+  names: RemovalNames,
+) {
+  let known: readonly StandingApproval[] | null = null;
+  state.approvals.onChange(() => {
+    known = null;
+  });
+  state.approvalPairs.onChange(() => {
+    known = null;
+  });
+
+  async function ask({ key, pairs, reason, passedBefore, replaces }: Ask): Promise<void> {
+    const { because, ...told } = describeRemoval(pairs, names);
+    const why = `${because} ${upperFirst(reason)}.`;
+    const askedBy = leaving.by(pairs);
+    const id = await book.ask({ kind: "removal", key, ...told, why, askedBy, passedBefore, named: pairs });
+    if (replaces !== null) {
+      const instead = `More is to go by now: ${id} is asked for instead.`;
+      await book.close({ id: replaces, as: "withdrawn", reason: instead });
+    }
+  }
+
   return {
     /** Those that steer something. */
     standing(): readonly StandingApproval[] {
@@ -112,8 +147,8 @@ export function createApprovals(
 
     async carryOut(plan: Pick<RemovalPlan, "asks" | "close">): Promise<void> {
       for (const one of plan.asks) await ask(one);
-      for (const one of plan.close) await close(one);
-      await forget();
+      for (const one of plan.close) await book.close(one);
+      await book.forget();
     },
   };
 
@@ -138,7 +173,10 @@ function standingOf(approval: Approval, parts: readonly ApprovalPairs[]): Standi
   return { id, key, state, created, passedBefore, pairs };
 }
 
-function partsOf(approval: string, pairs: readonly LeavingPair[]): ApprovalPairs[] {
+function partsOf(
+  approval: string,
+  pairs: readonly Pick<LeavingPair, "app" | "cluster" | "changes">[],
+): ApprovalPairs[] {
   const parts: ApprovalPairs[] = [];
   for (let from = 0; from < pairs.length; from += APPROVAL_PAIRS_MAX) {
     const apps = new Map<AppUid, ApprovalPairs["apps"][number]>();

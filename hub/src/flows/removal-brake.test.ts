@@ -253,6 +253,95 @@ describe("the grace of a cluster that leaves", () => {
   });
 });
 
+describe("a Release that drops many objects", () => {
+  const objects = (count: number, over = "") => ({
+    "apps/shop/web.yaml": Array.from({ length: count }, (_, number) => `ConfigMap c-${number}`).join("\n") + over,
+  });
+  const push = async (files: Record<string, string>) => {
+    fixture.push(files);
+    await fixture.wake();
+  };
+  /** Two clusters that run r2 with forty objects. */
+  async function running() {
+    await fixture.startHub();
+    const agents = await deployed(2);
+    await push(objects(40));
+    await vi.waitFor(async () => expect(await shopView()).toMatchObject({ state: "r2 everywhere" }), soon);
+    return agents;
+  }
+  const releaseOf = (agent: FakeAgent | undefined) => {
+    const content = agent?.received.at(-1)?.content;
+    return content?.kind === "run" ? content.release.number : null;
+  };
+
+  it("is held, told, and rolled out with the approval that was given", async () => {
+    const agents = await running();
+    await push(objects(19));
+    const approval = await asked();
+    expect(approval).toMatchObject({
+      kind: "prune",
+      what: "r3 of default/shop would delete 21 of 40 objects on 2 clusters",
+      apps: [{ app: "default/shop", pairs: 2, objects: 42, clusters: ["c-0", "c-1"] }],
+    });
+    await vi.waitFor(async () => {
+      expect(await shopView()).toMatchObject({
+        state: `r3 waits for approval ${approval.id}`,
+        summary: { atTarget: 2 },
+      });
+    }, soon);
+    expect(await fixture.hub.queries.why(shop, null)).toMatchObject({
+      reason: "RemovalNeedsApproval",
+      message: expect.stringContaining("R3 drops 21 of 40 objects, and more than 20 need a person's approval"),
+    });
+    await fixture.hub.settled();
+    expect(agents.map(releaseOf)).toEqual([2, 2]);
+    await grant(approval.id);
+    await vi.waitFor(async () => expect(await shopView()).toMatchObject({ state: "r3 everywhere" }), soon);
+    for (const { received } of agents)
+      expect(received.at(-1)?.content).toMatchObject({ removal: { approval: approval.id } });
+    await vi.waitFor(async () => {
+      expect(await fixture.hub.queries.approval(approval.id)).toMatchObject({ state: "used" });
+    }, soon);
+  });
+
+  it("is overtaken by one that keeps them, and its approval withdrawn", async () => {
+    const agents = await running();
+    await push(objects(19));
+    const { id } = await asked();
+    await push(objects(40, "\nConfigMap more"));
+    await vi.waitFor(async () => expect(await shopView()).toMatchObject({ state: "r4 everywhere" }), soon);
+    expect(agents.flatMap(({ received }) => received.map(({ content }) => content))).not.toContainEqual(
+      expect.objectContaining({ release: expect.objectContaining({ number: 3 }) }),
+    );
+    await vi.waitFor(
+      async () => expect(await fixture.hub.queries.approval(id)).toMatchObject({ state: "withdrawn" }),
+      soon,
+    );
+  });
+
+  it("denied, stays back, also after a restart", async () => {
+    const agents = await running();
+    await push(objects(19));
+    const { id } = await asked();
+    await fixture.hub.commands.denyApproval(person, id, { reason: "no" });
+    await fixture.hub.stop();
+    await fixture.startHub();
+    await fixture.hub.settled();
+    await vi.waitFor(async () => expect((await shopView()).state).toContain("r3 was denied"), soon);
+    expect([agents.map(releaseOf), await pending()]).toEqual([[2, 2], []]);
+  });
+
+  it("goes unasked when it drops as many as may go, or when nothing is pruned", async () => {
+    const agents = await running();
+    await push(objects(20));
+    await vi.waitFor(() => expect(agents.map(releaseOf)).toEqual([3, 3]), soon);
+    await apply({ sync: { prune: false } });
+    await vi.waitFor(() => expect(agents.map(releaseOf)).toEqual([4, 4]), soon);
+    await push({ "apps/shop/web.yaml": "Deployment web" });
+    await vi.waitFor(() => expect(agents.map(releaseOf)).toEqual([5, 5]), soon);
+  });
+});
+
 describe("a hub that is killed", () => {
   it.each(["before", "after"] as const)(
     "at any write (%s it takes effect), lets nothing go unapproved, and goes on with what was approved",

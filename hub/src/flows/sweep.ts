@@ -1,11 +1,12 @@
 import type { Clock } from "@muster/shared/clock.ts";
 import type { Log } from "@muster/shared/log.ts";
-import type { AppUid, ClusterId, Digest } from "@muster/shared/model/ids.ts";
+import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import { reportDetails } from "../core/documents/observed.ts";
 import { releaseKey } from "../core/documents/release.ts";
 import { releasesToKeep } from "../core/plan-retention.ts";
 import type { ClusterIdentities } from "../ports/enrolment.ts";
 import type { Store } from "../ports/store.ts";
+import { bundleOfBlob } from "./bundle-refs.ts";
 import type { AuditDrain } from "./drain-audit.ts";
 import type { HubState } from "./hub-state.ts";
 import type { RenderReleases } from "./render-releases.ts";
@@ -87,8 +88,9 @@ export function createSweep(deps: {
     for await (const blob of store.blobs.list()) {
       if (stopping.signal.aborted) return;
       // Judged one by one, at the last moment: a Release may have been made since the round began.
-      const isNeeded = [...state.releases.values()].some((release) => release.bundle.digest === blob.name);
-      if (isNeeded || blob.storedAt > young || renders.isHeld(blob.name as Digest)) continue;
+      const digest = bundleOfBlob(blob.name);
+      const isNeeded = [...state.releases.values()].some((release) => release.bundle.digest === digest);
+      if (isNeeded || blob.storedAt > young || renders.isHeld(digest)) continue;
       await store.blobs.delete(blob.name);
       log.debug({ digest: blob.name, bytes: blob.bytes }, "bundle swept");
     }

@@ -10,6 +10,7 @@ import { isNotice, summarizeApp } from "../core/summarize-app.ts";
 import type { AppView, ClusterView, SourceView } from "../core/views.ts";
 import { isWanted } from "../core/wanted.ts";
 import type { RemovalBrake } from "./brake-removals.ts";
+import type { PruneGuard } from "./guard-prunes.ts";
 import type { HubState } from "./hub-state.ts";
 import type { Rendering } from "./render-releases.ts";
 import type { Sessions } from "./sessions.ts";
@@ -34,6 +35,7 @@ export function createViews(deps: {
   sessions: Sessions;
   renderingOf: (app: AppUid) => Rendering;
   brake: Pick<RemovalBrake, "verdictsOf">;
+  prunes: Pick<PruneGuard, "held">;
 }): Views {
   const { state, sessions } = deps;
 
@@ -56,6 +58,7 @@ export function createViews(deps: {
       isSourceThere: sourceName !== null && state.source(sourceName) !== null,
       renderProblems: deps.renderingOf(uid).problems,
       placements: placementsOf(uid, stored),
+      held: deps.prunes.held(uid),
     };
   }
 
