@@ -98,7 +98,7 @@ export function composeDocument(
   throw new YamlFault("InvalidYaml", "the document does not end.", source.length);
 
   function addScalar(frame: Frame, event: ScalarEvent): void {
-    const written = scalarText(source, event);
+    const written = getScalarValue(source, event);
     const offset = offsetOf(event);
     const text = scope === null ? written : scope.substitute(written, index, { offset, frames });
     if (frame.kind === "mapping" && frame.key === null && !frame.isMergeKey) {
@@ -285,18 +285,6 @@ function checkQuoted(written: string, text: string, offset: number): void {
     const message = "an empty line follows a line of this text that ends in a backslash, which is read in two ways.";
     throw new YamlFault("InvalidYaml", message, offset, "Write the line break as \\n.");
   }
-}
-
-/**
- * The text of a scalar. Where a file ends within a block scalar and without a line break, js-yaml adds the break that
- * is not there; kubectl does not.
- */
-function scalarText(source: string, event: ScalarEvent): string {
-  const text = getScalarValue(source, event);
-  const isBlock = event.style === SCALAR_STYLE.LITERAL_BLOCK || event.style === SCALAR_STYLE.FOLDED_BLOCK;
-  if (!isBlock || event.valueEnd < source.length || !text.endsWith("\n")) return text;
-  const lastLine = source.slice(source.lastIndexOf("\n") + 1);
-  return lastLine !== "" && lastLine.length > event.indent ? text.slice(0, -1) : text;
 }
 
 const shortTag = (tag: string): string => tag.replace(/^!<tag:yaml\.org,2002:(.*)>$/, "!!$1");

@@ -141,7 +141,9 @@ function* splitDocuments(text: string): Generator<string, void, void> {
     yield part;
     start = at + 1;
   }
-  yield text.slice(start);
+  const last = text.slice(start);
+  // kubectl ends the last line like all others, which a block of text at the end shows.
+  yield last === "" || last.endsWith("\n") ? last : `${last}\n`;
 }
 
 /** Offset of the deepest part of `path` that is written below the node at `index`. */

@@ -31,7 +31,7 @@ export const WORKER_BUNDLER_LIMITS: WorkerBundlerLimits = {
  * Raised whenever equal files may give another digest than before: it is part of a Release's inputs, and holds that
  * Release until someone wants it.
  */
-const VERSION = "plain/1";
+const VERSION = "plain/2";
 
 /**
  * Renders folders of YAML and JSON files as they are. Files count whose name ends in `.yaml`, `.yml` or `.json`, in the
