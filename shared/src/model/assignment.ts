@@ -2,6 +2,7 @@ import { z } from "zod";
 import { syncOptions } from "./definitions/app.ts";
 import { appUid, clusterId, digest, hubId, name } from "./ids.ts";
 import { epoch, generation } from "./mark.ts";
+import { policy } from "./policy.ts";
 
 /** How much an agent may delete by one assignment, unless a person approved it. */
 export const removalLimit = z.object({
@@ -32,6 +33,10 @@ export const assignment = z.object({
       sync: syncOptions,
       /** Absent from a hub that knows no limit. */
       removal: removalLimit.optional(),
+      /** What the Project allows. Absent: it limits nothing. */
+      policy: policy.optional(),
+      /** Apps of the same Project whose objects this one takes over when it wants them. Absent: none. */
+      takesOverFrom: z.array(name).max(16).optional(),
     }),
     /** A tombstone: the only way an App leaves a cluster. */
     z.object({ kind: z.literal("remove"), action: z.enum(["delete", "keep"]), removal: removalLimit.optional() }),
@@ -54,3 +59,6 @@ export const CAPABILITIES = ["bundle/b1", "apply/v1", "removal/v1"] as const;
  * before it assigned, stands alone.
  */
 export const RUN_REQUIRES = ["bundle/b1", "apply/v1"] as const;
+
+/** What a `run` with a policy requires as well: an agent that does not know it would apply what the Project forbids. */
+export const POLICY_REQUIRES = "policy/v1";

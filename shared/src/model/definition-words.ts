@@ -115,10 +115,10 @@ export const DEFINITION_WORDS: Readonly<Record<string, string>> = {
   "template.metadata.labels": "of the App that is made",
 
   // Project
-  "spec.credentials": "patterns of names of credentials that may be used",
-  "spec.namespaces": "patterns of namespaces that may be used",
+  "spec.credentials": "patterns of names of credentials that its Sources and charts may use",
+  "spec.namespaces": "patterns of namespaces that objects may be in, the destination of its Apps included",
   "spec.kinds": "patterns of kinds that may be used",
   "spec.quota": "what the Project may take up",
-  "quota.apps": "how many Apps",
+  "quota.apps": "how many Apps; beyond it the youngest get no Releases",
   "quota.bundleBytes": "bytes of all Apps' newest bundles together, counted once for each variant",
 };

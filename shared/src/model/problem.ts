@@ -41,6 +41,11 @@ export const problemCode = z.enum([
   "AddressForbidden",
   "SourceNotFound",
   "NoRevision",
+  // what the Project says
+  "ProjectForbids",
+  "ProjectSuspended",
+  "ProjectMissing",
+  "QuotaExceeded",
   // what the cluster said
   "ApplyRefused",
   "Forbidden",

@@ -1,8 +1,10 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { AppError } from "../errors.ts";
 import { type Assignment, assignment, type RemovalLimit, type SignedAssignment } from "../model/assignment.ts";
+import type { Policy } from "../model/policy.ts";
 import {
   type Assignment as AssignmentMessage,
+  type Assignment_Policy as AssignmentMessage_Policy,
   AssignmentSchema,
   SignedAssignmentSchema,
 } from "./generated/muster/v1/assignment_pb.js";
@@ -64,6 +66,8 @@ export function decodeAssignment(payload: Uint8Array): Assignment {
             destination: { namespace: run.namespace, createNamespace: run.createNamespace },
             sync: { adopt: run.adopt, drift: run.drift, prune: run.prune },
             ...readLimit(run.removal),
+            ...readPolicy(run.policy),
+            ...(run.takesOverFrom.length === 0 ? {} : { takesOverFrom: run.takesOverFrom }),
           },
         },
         "assignment",
@@ -141,6 +145,8 @@ function toMessage(value: Assignment): MessageInitShape<typeof AssignmentSchema>
               drift: content.sync.drift,
               prune: content.sync.prune,
               ...writeLimit(content.removal),
+              ...writePolicy(content.policy),
+              takesOverFrom: content.takesOverFrom ?? [],
             },
           },
   };
@@ -154,3 +160,27 @@ function readLimit(limit: { approval: string; objectsMax: number } | undefined):
 
 const writeLimit = (limit: RemovalLimit | undefined) =>
   limit === undefined ? {} : { removal: { approval: limit.approval ?? "", objectsMax: limit.objectsMax } };
+
+function readPolicy(policy: AssignmentMessage_Policy | undefined): { policy?: Policy } {
+  if (policy === undefined) return {};
+  const { namespaces, namespacedKinds, clusterKinds, serviceAccount } = policy;
+  return {
+    policy: {
+      namespaces,
+      kinds: { namespaced: namespacedKinds, cluster: clusterKinds },
+      ...(serviceAccount === "" ? {} : { serviceAccount }),
+    },
+  };
+}
+
+const writePolicy = (policy: Policy | undefined) =>
+  policy === undefined
+    ? {}
+    : {
+        policy: {
+          namespaces: policy.namespaces,
+          namespacedKinds: policy.kinds.namespaced,
+          clusterKinds: policy.kinds.cluster,
+          serviceAccount: policy.serviceAccount ?? "",
+        },
+      };

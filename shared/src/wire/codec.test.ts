@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { isAppError } from "../errors.ts";
-import type { SignedAssignment } from "../model/assignment.ts";
+import type { Assignment, SignedAssignment } from "../model/assignment.ts";
 import type { AppUid } from "../model/ids.ts";
 import { assignmentV1, helloV1, reportV1, tombstoneV1 } from "../testing/wire-v1.ts";
 import { decodeAssignment, decodeAssignmentHeader, encodeAssignment } from "./assignment.ts";
@@ -34,14 +34,21 @@ describe("assignments", () => {
   const limited = { ...assignmentV1, content: { ...assignmentV1.content, ...limit(null) } };
   const approved = { ...tombstoneV1, content: { ...tombstoneV1.content, ...limit("ap-1f2e3d4c") } };
 
-  it.each([assignmentV1, tombstoneV1, limited, approved])(
-    "keep their meaning, and equal ones have equal bytes",
-    (value) => {
-      const bytes = encodeAssignment(value);
-      expect(decodeAssignment(bytes)).toEqual(value);
-      expect(encodeAssignment(structuredClone(value))).toEqual(bytes);
-    },
-  );
+  const policy = { namespaces: ["shop", "shop-*"], kinds: { namespaced: ["*"], cluster: [] } };
+  const ruled = (over: object) => ({ ...assignmentV1, content: { ...assignmentV1.content, ...over } }) as Assignment;
+
+  it.each([
+    assignmentV1,
+    tombstoneV1,
+    limited,
+    approved,
+    ruled({ policy }),
+    ruled({ policy: { ...policy, namespaces: [], serviceAccount: "deployer" }, takesOverFrom: ["old", "older"] }),
+  ])("keep their meaning, and equal ones have equal bytes", (value) => {
+    const bytes = encodeAssignment(value);
+    expect(decodeAssignment(bytes)).toEqual(value);
+    expect(encodeAssignment(structuredClone(value))).toEqual(bytes);
+  });
 
   it("of a later version tell what they require, though their content is not understood", () => {
     const { content: _, ...rest } = assignmentV1;

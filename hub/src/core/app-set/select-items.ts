@@ -1,6 +1,6 @@
+import { matchesAny, parseWholeGlob } from "@muster/shared/glob.ts";
 import type { Generator } from "@muster/shared/model/definitions/app-set.ts";
 import type { Labels } from "@muster/shared/model/selector.ts";
-import { matchesAny, parseWholeGlob } from "../glob.ts";
 
 /**
  * The folder from which a pattern's matches are to be looked for: its parts before the first wild one. `""` is the root.

@@ -1,6 +1,6 @@
+import { matchesAny } from "@muster/shared/glob.ts";
 import type { YamlPath } from "@muster/shared/manifest/read-yaml.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import { matchesAny } from "@muster/shared/glob.ts";
 import { isRecord } from "../read-config-file.ts";
 import { type Place, quote } from "../trace-paths.ts";
 

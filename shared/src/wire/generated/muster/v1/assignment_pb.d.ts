@@ -174,6 +174,20 @@ export declare type Assignment_Run = Message<"muster.v1.Assignment.Run"> & {
    * @generated from field: muster.v1.Assignment.RemovalLimit removal = 12;
    */
   removal?: Assignment_RemovalLimit | undefined;
+
+  /**
+   * absent: the Project limits nothing
+   *
+   * @generated from field: muster.v1.Assignment.Policy policy = 13;
+   */
+  policy?: Assignment_Policy | undefined;
+
+  /**
+   * names of Apps of the same Project
+   *
+   * @generated from field: repeated string takes_over_from = 14;
+   */
+  takesOverFrom: string[];
 };
 
 /**
@@ -181,6 +195,41 @@ export declare type Assignment_Run = Message<"muster.v1.Assignment.Run"> & {
  * Use `create(Assignment_RunSchema)` to create a new message.
  */
 export declare const Assignment_RunSchema: GenMessage<Assignment_Run>;
+
+/**
+ * What the App's Project allows, as patterns. An agent judges every object by it before it applies the first.
+ *
+ * @generated from message muster.v1.Assignment.Policy
+ */
+export declare type Assignment_Policy = Message<"muster.v1.Assignment.Policy"> & {
+  /**
+   * @generated from field: repeated string namespaces = 1;
+   */
+  namespaces: string[];
+
+  /**
+   * @generated from field: repeated string namespaced_kinds = 2;
+   */
+  namespacedKinds: string[];
+
+  /**
+   * @generated from field: repeated string cluster_kinds = 3;
+   */
+  clusterKinds: string[];
+
+  /**
+   * whom to act as, in the destination namespace; empty: the agent itself
+   *
+   * @generated from field: string service_account = 4;
+   */
+  serviceAccount: string;
+};
+
+/**
+ * Describes the message muster.v1.Assignment.Policy.
+ * Use `create(Assignment_PolicySchema)` to create a new message.
+ */
+export declare const Assignment_PolicySchema: GenMessage<Assignment_Policy>;
 
 /**
  * A tombstone.
