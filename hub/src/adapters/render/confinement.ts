@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** What keeps a process from the machine, from the strictest that may work here to what works everywhere. */
@@ -54,6 +54,14 @@ export function confinements(): readonly Confinement[] {
     })),
     everywhere,
   ];
+}
+
+/** In words for people; what is not in force here is said too. */
+export function describeConfinement({ description }: Confinement): string {
+  const limits = existsSync("/proc/self/statm")
+    ? "limits of time, memory and output"
+    : "limits of time and output, none of memory";
+  return `one process for each render: ${description}; ${limits}`;
 }
 
 /** The whole command line, program first. `root` is a path of the machine; `workingDirectory` one below that root. */

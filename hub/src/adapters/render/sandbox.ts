@@ -55,7 +55,9 @@ export class Sandbox {
   }
 
   static async open(options: SandboxOptions): Promise<Sandbox> {
-    await mkdir(options.directory, { recursive: true, mode: 0o755 });
+    await mkdir(options.directory, { recursive: true });
+    // Below, everything can be read by whom the tools run as; what is rendered is nobody else's business.
+    await chmod(options.directory, 0o700);
     const leftovers = await readdir(options.directory);
     await Promise.all(leftovers.map((name) => rm(join(options.directory, name), { recursive: true, force: true })));
     await mkdir(join(options.directory, "tools"), { mode: 0o755 });

@@ -1,38 +1,33 @@
 import type { RenderJob } from "../../../ports/renderer.ts";
 import { readConfigText } from "../read-config-file.ts";
 import { joinPath, resolvePath } from "../trace-paths.ts";
-import { type ChartFile, unpackChart } from "./chart-archive.ts";
 import { CHART_DEPTH_MAX, chartsOf, localDependencies } from "./chart-dependencies.ts";
 
-/** A chart as Helm is given it, and where its files come from. */
-export interface ChartLayout {
-  /** Every file of the chart, its dependencies among them, relative to the chart. */
-  readonly files: readonly ChartFile[];
-  /** Where a file of the chart stands in the repository; null for one out of an archive. */
-  sourceOf(path: string): string | null;
+/** A file of a chart as Helm is given it. */
+export interface PlacedFile {
+  /** Relative to the chart. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  /** Where it stands in the repository. */
+  readonly source: string;
 }
 
-/** The chart of a job: its archive taken apart, or the App's directory with what it depends on put into `charts/`. */
-export async function layOutChart(job: RenderJob): Promise<ChartLayout> {
-  if (job.chart !== null) return { files: await unpackChart(job.chart), sourceOf: () => null };
+/** The App's directory as a chart, with charts of the same repository that it depends on put into `charts/`. */
+export function placeCharts(job: RenderJob): readonly PlacedFile[] {
   const own = new Map(job.files.filter(({ source }) => source === "").map(({ path, bytes }) => [path, bytes] as const));
-  const files: ChartFile[] = [];
-  const sources = new Map<string, string>();
-  place(own, { from: job.request.path, to: "", depth: 0 }, (path, source, bytes) => {
-    files.push({ path, bytes });
-    sources.set(path, source);
-  });
-  return { files, sourceOf: (path) => sources.get(path) ?? null };
+  const files: PlacedFile[] = [];
+  place(own, { from: job.request.path, to: "", depth: 0 }, files);
+  return files;
 }
 
 function place(
   own: ReadonlyMap<string, Uint8Array>,
   { from, to, depth }: { from: string; to: string; depth: number },
-  add: (path: string, source: string, bytes: Uint8Array) => void,
+  files: PlacedFile[],
 ): void {
   const prefix = from === "" ? "" : `${from}/`;
   const below = [...own].filter(([path]) => path.startsWith(prefix));
-  for (const [path, bytes] of below) add(joinPath(to, path.slice(prefix.length)), path, bytes);
+  for (const [path, bytes] of below) files.push({ path: joinPath(to, path.slice(prefix.length)), bytes, source: path });
 
   const chart = own.get(joinPath(from, "Chart.yaml"));
   if (chart === undefined || depth > CHART_DEPTH_MAX) return;
@@ -44,6 +39,7 @@ function place(
   );
   for (const { name, written } of localDependencies(document?.value, inCharts)) {
     const dependency = resolvePath(from, written);
-    if (dependency !== null) place(own, { from: dependency, to: joinPath(to, "charts", name), depth: depth + 1 }, add);
+    if (dependency !== null)
+      place(own, { from: dependency, to: joinPath(to, "charts", name), depth: depth + 1 }, files);
   }
 }

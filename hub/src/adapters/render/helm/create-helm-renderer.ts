@@ -1,13 +1,13 @@
 import { assertNever, isAppError } from "@muster/shared/errors.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { RenderCallOptions, Renderer, RenderJob, RenderResult } from "../../../ports/renderer.ts";
+import { describeConfinement } from "../confinement.ts";
 import { overLimit } from "../over-limit.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { SandboxFile } from "../sandbox-files.ts";
 import type { Tool } from "../tool.ts";
 import { joinPath, resolvePath } from "../trace-paths.ts";
-import type { ChartFile } from "./chart-archive.ts";
-import { type ChartLayout, layOutChart } from "./chart-layout.ts";
+import { placeCharts } from "./chart-layout.ts";
 import { explainHelm, type HelmPlaces, schemaRemote } from "./explain-helm.ts";
 import {
   CHART_ARCHIVE,
@@ -18,7 +18,7 @@ import {
   valuesName,
   WORKING_DIRECTORY,
 } from "./helm-arguments.ts";
-import { impureTemplates } from "./impure-templates.ts";
+import { KnownCharts } from "./known-charts.ts";
 import { splitOutput } from "./split-output.ts";
 import { traceChart } from "./trace-chart.ts";
 
@@ -31,23 +31,30 @@ export interface HelmOptions {
 }
 
 /** `helm template`, one process each, on the chart and the values files and nothing else. */
-export function createHelmRenderer({ sandbox, tool }: HelmOptions): Renderer {
+export function createHelmRenderer(options: HelmOptions): Renderer {
+  const { tool } = options;
+  const known = new KnownCharts();
   return {
     kind: "helm",
     version: `helm ${tool.version} (${REVISION})`,
-    isolation: `one process each: ${tool.confinement.description}`,
+    isolation: describeConfinement(tool.confinement),
     prepare: () => {},
     trace: traceChart,
-    render: (job, opts) => render(sandbox, tool, job, opts),
+    render: (job, opts) => render(options, known, job, opts),
     close: async () => {},
   };
 }
 
-async function render(sandbox: Sandbox, tool: Tool, job: RenderJob, opts: RenderCallOptions): Promise<RenderResult> {
-  const layout = await layOutChart(job);
-  const chart = job.chart === null ? job.request.path : `${helmOptions(job).chart?.name ?? "chart"}`;
-  const schema = remoteSchema(layout.files);
-  if (schema !== null) return invalid(schemaRemote(schema.url, joinPath(chart, schema.path)));
+async function render(
+  { sandbox, tool }: HelmOptions,
+  known: KnownCharts,
+  job: RenderJob,
+  opts: RenderCallOptions,
+): Promise<RenderResult> {
+  const chart = job.chart === null ? job.request.path : (helmOptions(job).chart?.name ?? "chart");
+  const facts = await known.factsOf(job);
+  const { remoteSchema } = facts;
+  if (remoteSchema !== null) return invalid(schemaRemote(remoteSchema.url, joinPath(chart, remoteSchema.path)));
   const values = valuesOf(job);
   let args: readonly string[];
   try {
@@ -61,7 +68,7 @@ async function render(sandbox: Sandbox, tool: Tool, job: RenderJob, opts: Render
     {
       tool,
       args,
-      files: [...chartFiles(job, layout), ...values.map(({ file }) => file), inlineValues(helmOptions(job))],
+      files: [...chartFiles(job), ...values.map(({ file }) => file), inlineValues(helmOptions(job))],
       workingDirectory: WORKING_DIRECTORY,
       limits: job.limits,
     },
@@ -69,14 +76,14 @@ async function render(sandbox: Sandbox, tool: Tool, job: RenderJob, opts: Render
   );
   const places: HelmPlaces = {
     chart,
-    pathOf: (name) => pathOf(name, chart, layout),
+    pathOf: (name) => facts.pathOf(name) ?? chart,
     values: new Map(values.map(({ file, path }) => [file.path, path])),
-    dependencyLine: (name) => dependencyLine(layout.files, name),
+    dependencyLine: (name) => facts.dependencyLines.get(name),
   };
   switch (end.kind) {
     case "done": {
       const manifests = splitOutput(end.output, places.pathOf);
-      return { kind: "rendered", manifests, notices: noticesOf(chart, layout) };
+      return { kind: "rendered", manifests, notices: facts.notices };
     }
     case "refused":
       return invalid(explainHelm(end.errors, places));
@@ -91,10 +98,10 @@ async function render(sandbox: Sandbox, tool: Tool, job: RenderJob, opts: Render
 
 const invalid = (problem: Problem): RenderResult => ({ kind: "invalid", problems: [problem] });
 
-function chartFiles(job: RenderJob, layout: ChartLayout): readonly SandboxFile[] {
+function chartFiles(job: RenderJob): readonly SandboxFile[] {
   // Helm's own reading of an archive is the one that counts.
   if (job.chart !== null) return [{ path: CHART_ARCHIVE, bytes: job.chart }];
-  return layout.files.map(({ path, bytes }) => ({ path: `${CHART_DIRECTORY}/${path}`, bytes }));
+  return placeCharts(job).map(({ path, bytes }) => ({ path: `${CHART_DIRECTORY}/${path}`, bytes }));
 }
 
 /** The values files that are there, in order, under names of our own. */
@@ -107,50 +114,4 @@ function valuesOf(job: RenderJob): readonly { readonly file: SandboxFile; readon
       return path === null || bytes === undefined ? [] : [{ path, bytes }];
     })
     .map(({ path, bytes }, index) => ({ path, file: { path: valuesName(index), bytes } }));
-}
-
-/** Helm names a template by its charts' names; where it stands may be called otherwise. */
-function pathOf(name: string, chart: string, layout: ChartLayout): string {
-  const inside = name.split("/").slice(1).join("/");
-  const exact = layout.sourceOf(inside);
-  if (exact !== null) return exact;
-  const file = inside.slice(inside.lastIndexOf("charts/") + 1).replace(/^harts\/[^/]+\//, "");
-  const similar = layout.files.find(({ path }) => path === inside || path.endsWith(`/${file}`));
-  if (similar === undefined) return chart;
-  return layout.sourceOf(similar.path) ?? joinPath(chart, similar.path);
-}
-
-function remoteSchema(files: readonly ChartFile[]): { url: string; path: string } | null {
-  for (const { path, bytes } of files) {
-    if (path !== "values.schema.json" && !path.endsWith("/values.schema.json")) continue;
-    const url = /"\$ref"\s*:\s*"((?:https?|file):[^"]*)"/.exec(new TextDecoder().decode(bytes))?.[1];
-    if (url !== undefined) return { url, path };
-  }
-  return null;
-}
-
-function dependencyLine(files: readonly ChartFile[], name: string): number | undefined {
-  const chart = files.find(({ path }) => path === "Chart.yaml");
-  if (chart === undefined) return undefined;
-  const lines = new TextDecoder().decode(chart.bytes).split("\n");
-  const index = lines.findIndex((line) => new RegExp(`\\bname:\\s*["']?${name.replace(/[^\w-]/g, ".")}\\b`).test(line));
-  return index < 0 ? undefined : index + 1;
-}
-
-/** Templates that are read for what they use: more of them than anyone writes would keep the hub from its work. */
-const SCANNED_BYTES_MAX = 8 * 1_024 * 1_024;
-
-function noticesOf(chart: string, layout: ChartLayout): readonly Problem[] {
-  let budget = SCANNED_BYTES_MAX;
-  const templates = layout.files.filter(({ path, bytes }) => {
-    const isTemplate = /(^|\/)templates\//.test(path) && !/(^|\/)templates\/tests\//.test(path);
-    if (isTemplate) budget -= bytes.length;
-    return isTemplate && budget >= 0;
-  });
-  return impureTemplates(
-    templates.map(({ path, bytes }) => ({
-      path: layout.sourceOf(path) ?? joinPath(chart, path),
-      text: new TextDecoder().decode(bytes),
-    })),
-  );
 }

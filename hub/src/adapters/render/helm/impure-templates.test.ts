@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { impureTemplates } from "./impure-templates.ts";
+import { ImpurityScan } from "./impure-templates.ts";
 import { templateActions } from "./template-actions.ts";
 
-const noticed = (files: Record<string, string>): unknown =>
-  impureTemplates(Object.entries(files).map(([path, text]) => ({ path, text }))).map(({ code, message, where }) => [
-    code,
-    message.split(" ", 1)[0],
-    `${where.path}:${where.line}`,
-  ]);
+function noticed(files: Record<string, string>): unknown {
+  const scan = new ImpurityScan();
+  for (const [path, text] of Object.entries(files)) scan.add({ path, text });
+  return scan
+    .notices()
+    .map(({ code, message, where }) => [code, message.split(" ", 1)[0], `${where.path}:${where.line}`]);
+}
 
 describe("templates that are no function of their input", () => {
   it("are told with file, line and function", () => {

@@ -32,31 +32,37 @@ interface Part {
 
 /**
  * Where templates are no function of their input. Named templates count only where something includes them, so that a
- * library of helpers is not blamed for what nobody uses.
+ * library of helpers is not blamed for what nobody uses. Files are added one by one, so that whoever adds many can let
+ * others work in between.
  */
-export function impureTemplates(files: readonly TemplateFile[]): readonly Problem[] {
-  const named = new Map<string, Part>();
-  const roots: Part[] = [];
-  for (const file of files) {
-    const body = readParts(file, named);
-    if (!isPartial(file.path)) roots.push(body);
+export class ImpurityScan {
+  readonly #named = new Map<string, Part>();
+  readonly #roots: Part[] = [];
+
+  add(file: TemplateFile): void {
+    const body = readParts(file, this.#named);
+    if (!isPartial(file.path)) this.#roots.push(body);
   }
-  const notices = new Map<string, Problem>();
-  const seen = new Set<string>();
-  const open = [...roots];
-  for (let part = open.pop(); part !== undefined && notices.size < NOTICES_MAX; part = open.pop()) {
-    for (const use of part.uses) {
-      const key = `${use.path} ${use.name}`;
-      if (!notices.has(key) && notices.size < NOTICES_MAX) notices.set(key, notice(use));
+
+  /** Ordered by path and line. */
+  notices(): readonly Problem[] {
+    const notices = new Map<string, Problem>();
+    const seen = new Set<string>();
+    const open = [...this.#roots];
+    for (let part = open.pop(); part !== undefined && notices.size < NOTICES_MAX; part = open.pop()) {
+      for (const use of part.uses) {
+        const key = `${use.path} ${use.name}`;
+        if (!notices.has(key) && notices.size < NOTICES_MAX) notices.set(key, notice(use));
+      }
+      for (const name of part.includes) {
+        const next = this.#named.get(name);
+        if (next === undefined || seen.has(name)) continue;
+        seen.add(name);
+        open.push(next);
+      }
     }
-    for (const name of part.includes) {
-      const next = named.get(name);
-      if (next === undefined || seen.has(name)) continue;
-      seen.add(name);
-      open.push(next);
-    }
+    return [...notices.values()].sort(byPlace);
   }
-  return [...notices.values()].sort(byPlace);
 }
 
 /** Helm renders no objects out of these; it only reads what they define. */

@@ -1,5 +1,6 @@
 import { assertNever } from "@muster/shared/errors.ts";
 import type { RenderCallOptions, Renderer, RenderJob, RenderResult } from "../../../ports/renderer.ts";
+import { describeConfinement } from "../confinement.ts";
 import { overLimit } from "../over-limit.ts";
 import type { Sandbox } from "../sandbox.ts";
 import { filesOf, treeFolder } from "../sandbox-files.ts";
@@ -21,7 +22,7 @@ export function createKustomizeRenderer({ sandbox, tool }: KustomizeOptions): Re
   return {
     kind: "kustomize",
     version: `kustomize ${tool.version} (${REVISION})`,
-    isolation: `one process each: ${tool.confinement.description}`,
+    isolation: describeConfinement(tool.confinement),
     prepare: () => {},
     trace: traceKustomization,
     render: (job, opts) => render(sandbox, tool, job, opts),
