@@ -5,6 +5,7 @@ import { stageOf, targetRelease } from "./core/documents/intent.ts";
 import type { ObservedShard } from "./core/documents/observed.ts";
 import { isCurrent } from "./core/fleet.ts";
 import { REMOVAL_GUARD, type RemovalGuard } from "./core/removal-brake.ts";
+import { answerRefusals } from "./flows/answer-refusals.ts";
 import { beginEpoch, openEpoch } from "./flows/begin-epoch.ts";
 import { brakeRemovals } from "./flows/brake-removals.ts";
 import { notingRefs } from "./flows/bundle-refs.ts";
@@ -132,6 +133,7 @@ export function createHub(deps: HubDependencies): Hub {
     log,
   });
   const prunes = guardPrunes({ state, blobs: store.blobs, brake, approvals, log });
+  const refusals = answerRefusals({ state, approvals });
   const later = new WakeLater({ clock, wake: (app) => drive.wake(app) });
 
   const renders = renderReleases({
@@ -155,6 +157,7 @@ export function createHub(deps: HubDependencies): Hub {
     renderingOf: renders.of,
     brake,
     prunes,
+    refusals,
     wakeAt: (app, at) => later.at(app, at),
     onGone: (app) => sweep.gone(app),
     traces,
@@ -281,6 +284,7 @@ export function createHub(deps: HubDependencies): Hub {
       }
       const entry = entries.get(cluster) ?? null;
       if (!isCurrent(now?.report ?? null, entry)) return false;
+      if (now?.report?.needsApproval !== was?.report?.needsApproval) return true;
       return now?.report?.phase === "Removed" || (isUnfinished && now?.report?.health === "Healthy");
     });
   }

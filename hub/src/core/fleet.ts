@@ -21,6 +21,7 @@ export function summarizeReport(report: Report, before: ObservedEntry | undefine
       message: shorten(report.message, OBSERVED_MESSAGE_MAX),
       objects: report.counts.objects,
       drift: report.drift.filter((drift) => drift.healedAt === null).length,
+      ...(report.problems.some(({ code }) => code === "RemovalNeedsApproval") ? { needsApproval: true } : {}),
       at: report.observedAt,
     },
     ahead: before?.ahead ?? null,

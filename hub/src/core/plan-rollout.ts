@@ -30,8 +30,8 @@ export interface RolloutFacts {
   readonly fleet: ReadonlyMap<ClusterId, FleetMember>;
   /** What the brake says of each cluster that the App leaves; one it says nothing of stays. */
   readonly removals: ReadonlyMap<ClusterId, RemovalVerdict>;
-  /** How much an agent may delete by a Release, unasked or approved. */
-  readonly pruneLimit: (release: number, cluster: ClusterId) => RemovalLimit;
+  /** How much an agent may delete by a Release, unasked or approved; null: by the tombstone that it refused. */
+  readonly pruneLimit: (release: number | null, cluster: ClusterId) => RemovalLimit;
   readonly now: Instant;
 }
 
@@ -156,11 +156,15 @@ function wantedContent(
     if (entry === undefined || entry.content.kind === "removed") return null;
     const action = intent.deletion?.action ?? onUnplaced;
     // A tombstone on its way is not called back to say it differently: only a deletion has the last word.
+    const { approval: approved } = pruneLimit(null, cluster);
     if (entry.content.kind === "remove" && intent.deletion === null) {
-      return { kind: "content", content: entry.content, reason: "It left the App's placement." };
+      const content = withApproval(entry.content, approved);
+      return { kind: "content", content, reason: "It left the App's placement." };
     }
     const reason = intent.deletion === null ? "It left the App's placement." : "The App was deleted.";
-    if (entry.content.kind === "remove") return { kind: "content", content: { ...entry.content, action }, reason };
+    if (entry.content.kind === "remove") {
+      return { kind: "content", content: { ...withApproval(entry.content, approved), action }, reason };
+    }
     const verdict = removals.get(cluster);
     if (verdict?.kind !== "pass") return holdLeaving(cluster, verdict);
     const { approval, objectsMax } = verdict;
@@ -185,13 +189,17 @@ function wantedContent(
   return { kind: "content", content, reason };
 }
 
+/** A tombstone that an agent refused goes out again with the approval it waits for. */
+const withApproval = <T extends Extract<AssignedContent, { kind: "remove" }>>(
+  content: T,
+  approval: string | null,
+): T =>
+  approval === null ? content : { ...content, removal: { approval, objectsMax: content.removal?.objectsMax ?? 0 } };
+
 function isSame(one: AssignedContent, other: AssignedContent): boolean {
-  if (one.kind === "run") {
-    // A limit alone is no reason to assign anew; an approval is: the agent waits for it.
-    const isApproved = other.kind === "run" && other.removal?.approval != null;
-    const isKnown = !isApproved || one.removal?.approval === other.removal?.approval;
-    return other.kind === "run" && one.release === other.release && isKnown;
-  }
+  // A limit alone is no reason to assign anew; an approval is: the agent waits for it.
+  if (other.removal?.approval != null && one.removal?.approval !== other.removal.approval) return false;
+  if (one.kind === "run") return other.kind === "run" && one.release === other.release;
   return other.kind === one.kind && one.action === other.action;
 }
 

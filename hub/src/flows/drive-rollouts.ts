@@ -8,9 +8,11 @@ import { shardKey } from "../core/documents/assigned.ts";
 import { HUB_ACTOR } from "../core/documents/audit-entry.ts";
 import { appKey, type StoredApp } from "../core/documents/definition.ts";
 import { type Intent, newIntent, stageOf } from "../core/documents/intent.ts";
+import type { ObservedEntry } from "../core/documents/observed.ts";
 import { type Decision, type FleetMember, planRollout, type RolloutFacts } from "../core/plan-rollout.ts";
 import { isWanted } from "../core/wanted.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
+import type { Refusals } from "./answer-refusals.ts";
 import { assignmentPayload } from "./assignment-payload.ts";
 import type { RemovalBrake } from "./brake-removals.ts";
 import type { PruneGuard } from "./guard-prunes.ts";
@@ -32,6 +34,7 @@ export interface DriveRolloutsDeps {
   readonly renderingOf: (app: AppUid) => Rendering;
   readonly brake: Pick<RemovalBrake, "verdictsOf" | "objectsMax">;
   readonly prunes: Pick<PruneGuard, "look" | "newestAdmitted" | "approvalOf">;
+  readonly refusals: Refusals;
   /** Time alone may change an App's plan: it is to be looked at again then. */
   readonly wakeAt: (app: AppUid, at: Instant) => void;
   /** Every cluster of a deleted App confirmed. */
@@ -74,6 +77,7 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
     if (intent === null) return stored === null ? false : createIntent(input, stored);
     if (intent.deletion !== null && stored !== null) return finishDeletion(input, stored);
     await input.prunes.look(uid);
+    await input.refusals.look(uid);
     if (intent.deletion === null && stored === null) return false; // nothing says that it was deleted: leave it alone
 
     const advanced = await writeIntent(input, uid, (current) => advanceIntent(current, gitFacts(input, uid)));
@@ -227,13 +231,25 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
       assigned,
       fleet,
       removals: input.brake.verdictsOf(uid),
-      pruneLimit: (release, cluster) => ({
-        approval: input.prunes.approvalOf(uid, release),
-        objectsMax: input.brake.objectsMax(observed.get(cluster)?.report?.objects ?? 0),
-      }),
+      pruneLimit: pruneLimits(input, uid, observed),
       now: clock.now(),
     };
   }
+}
+
+/** Looked up once for a plan, which asks for each cluster. */
+function pruneLimits(
+  { prunes, refusals, brake }: DriveRolloutsDeps,
+  app: AppUid,
+  observed: ReadonlyMap<ClusterId, ObservedEntry>,
+): RolloutFacts["pruneLimit"] {
+  const refused = refusals.approvalsOf(app);
+  const ofRelease = new Map<number, string | null>();
+  return (release, cluster) => {
+    if (release !== null && !ofRelease.has(release)) ofRelease.set(release, prunes.approvalOf(app, release));
+    const approval = refused.get(cluster) ?? (release === null ? null : (ofRelease.get(release) ?? null));
+    return { approval, objectsMax: brake.objectsMax(observed.get(cluster)?.report?.objects ?? 0) };
+  };
 }
 
 /** A change that comes from outside the intent (labels, the selector) still goes through it. */

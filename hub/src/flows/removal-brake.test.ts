@@ -342,6 +342,72 @@ describe("a Release that drops many objects", () => {
   });
 });
 
+describe("what an agent refuses to delete", () => {
+  beforeEach(() => fixture.startHub());
+
+  /** An agent that counts more than it may delete, until the assignment carries an approval. */
+  const refusing: FakeAgent["report"] = ({ content }) => {
+    if (content.removal?.approval != null) return {};
+    const problems = [{ code: "RemovalNeedsApproval" as const, message: "30 objects would be deleted", where: {} }];
+    return content.kind === "run" ? { sync: "OutOfSync", problems } : { phase: "Failed", problems };
+  };
+  const refuse = async (agent: FakeAgent | undefined) => {
+    if (agent === undefined) throw new Error("no such agent");
+    agent.report = refusing;
+    agent.disconnect();
+    await agent.connect(fixture.hub.gate);
+  };
+
+  it("by a Release waits for a person, and is assigned again with the approval", async () => {
+    const [first, second] = await deployed(2);
+    await refuse(first);
+    const { id, what, kind } = await asked();
+    expect([kind, what]).toEqual([
+      "agent",
+      "c-0 holds back deletions of default/shop: more objects than may go unasked",
+    ]);
+    await refuse(second);
+    await vi.waitFor(async () => expect((await asked()).apps[0]?.clusters).toEqual(["c-0", "c-1"]), soon);
+    const both = await asked();
+    expect(both.id).not.toBe(id);
+    await grant(both.id);
+    await vi.waitFor(() => {
+      for (const agent of [first, second]) {
+        expect(agent?.received.at(-1)?.content).toMatchObject({ kind: "run", removal: { approval: both.id } });
+      }
+    }, soon);
+    await vi.waitFor(
+      async () => expect(await fixture.hub.queries.approval(both.id)).toMatchObject({ state: "used" }),
+      soon,
+    );
+    await fixture.hub.settled();
+    expect([first?.received.length, await pending(), first?.breaches]).toEqual([2, [], []]);
+  });
+
+  it("by a tombstone waits for a person, and is gone with the approval", async () => {
+    const [agent] = await deployed(1);
+    if (agent) agent.report = refusing;
+    await fixture.hub.commands.deleteApp(person, shop);
+    const { id } = await asked();
+    await fixture.hub.settled();
+    expect(tombstones([agent as FakeAgent])).toHaveLength(1);
+    await grant(id);
+    await vi.waitFor(async () => expect(await fixture.store.documents.list("intents")).toEqual([]), soon);
+    expect(tombstones([agent as FakeAgent]).at(-1)?.content).toMatchObject({ removal: { approval: id } });
+  });
+
+  it("and a person denied, is not asked again", async () => {
+    const [agent] = await deployed(1);
+    await refuse(agent);
+    const { id } = await asked();
+    await fixture.hub.commands.denyApproval(person, id, { reason: "no" });
+    await fixture.hub.settled();
+    expect([await pending(), agent?.received.length]).toEqual([[], 1]);
+    await apply({ onUnplaced: { grace: "1m" } });
+    expect((await asked()).id).not.toBe(id);
+  });
+});
+
 describe("a hub that is killed", () => {
   it.each(["before", "after"] as const)(
     "at any write (%s it takes effect), lets nothing go unapproved, and goes on with what was approved",

@@ -23,6 +23,8 @@ export const observedEntry = z.object({
       message: z.string().max(OBSERVED_MESSAGE_MAX),
       objects: z.int(),
       drift: z.int(),
+      /** The agent holds back deletions until a person approves. */
+      needsApproval: z.literal(true).optional(),
       at: z.int(),
     })
     .nullable(),
