@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { problem } from "../model/problem.ts";
 import { parseManifests } from "./parse.ts";
@@ -119,6 +120,23 @@ describe("structure", () => {
     expect(problems).toEqual([]);
     expect(manifests).toHaveLength(1);
     expect(manifests[0]?.object.data).toEqual({ k: values.EVIL, q: values.EVIL });
+  });
+
+  it("cannot come from any value, and text stays what it is", () => {
+    const text = `${head}data:\n  plain: \${V}\n  "quoted": "\${V}"\n  block: |-\n    \${V}\n---\n${head}`;
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), (value) => {
+        const file = { path: "a.yaml", bytes: Buffer.from(text) };
+        const { manifests, problems } = parseManifests(file, {
+          substitution: { values: { V: value }, references: null },
+        });
+        expect(problems).toEqual([]);
+        expect(manifests.map(({ object }) => object.data)).toEqual([
+          { plain: value, quoted: value, block: value },
+          undefined,
+        ]);
+      }),
+    );
   });
 
   it("has keys that are substituted, and stay text", () => {
