@@ -46,6 +46,11 @@ describe("readConfig", () => {
       ["--data-dir", "d", "--allow-file-urls", "yes"],
       "--allow-file-urls (or MUSTER_ALLOW_FILE_URLS) is wrong: write true or false.",
     ],
+    [
+      ["--data-dir", "d", "--renderer", "elsewhere"],
+      "is wrong: write it as unix:/run/muster/renderer.sock or host:port.",
+    ],
+    [["--data-dir", "d", "--renderer", "render:8445"], "--renderer-root, --renderer-certificate and --renderer-key"],
     [["--data-dir", "d", "--address", "http://hub"], "is wrong: write it as https://hub.example.com."],
   ])("names the key and the fix for %j", (argv, message) => {
     try {

@@ -105,6 +105,29 @@ export const hubConfig = z.strictObject({
     .default("auto")
     .describe("`auto`: the native binary where there is a recent one"),
   "render-workers": z.coerce.number().int().min(1).max(64).default(2).describe("threads that render"),
+  helm: z.string().min(1).optional().describe("path of the helm binary. Absent: the one on the path, if there is one"),
+  kustomize: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("path of the kustomize binary. Absent: the one on the path, if there is one"),
+  "render-processes": z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(2)
+    .describe("helm and kustomize processes at the same time; up to two more for repositories that have none running"),
+  renderer: z
+    .string()
+    .regex(/^(unix:\/.+|.+:\d{1,5})$/, "write it as unix:/run/muster/renderer.sock or host:port")
+    .optional()
+    .describe(
+      "helm and kustomize in a container of their own: its socket, or its address. Absent: they run beside the hub",
+    ),
+  "renderer-root": z.string().min(1).optional().describe("with an address: file of the renderer's root, PEM"),
+  "renderer-certificate": z.string().min(1).optional().describe("and of the certificate that the hub shows it, PEM"),
+  "renderer-key": z.string().min(1).optional().describe("and of that certificate's key, PEM"),
   "removal-guard-pairs": count
     .default(REMOVAL_GUARD.pairs)
     .describe("placements (an App in a cluster) that may go at once without a person's approval"),
@@ -131,6 +154,7 @@ const fixes: Readonly<Partial<Record<string, string>>> = {
   address: "Give --address https://hub.example.com.",
   "link-address": "Give --link-address hub.example.com:8444.",
   heartbeat: "Give --heartbeat 15s.",
+  renderer: "Give --renderer unix:/run/muster/renderer.sock.",
   "allow-file-urls": "Give --allow-file-urls true.",
 };
 
@@ -144,6 +168,14 @@ export function readConfig(argv: readonly string[], env: Readonly<Record<string,
     throw new AppError("invalid", "--webhook-secret and --webhook-secret-file are both given.", {
       fix: "Give one of them.",
     });
+  }
+  const tls = [config["renderer-root"], config["renderer-certificate"], config["renderer-key"]];
+  if (config.renderer !== undefined && !config.renderer.startsWith("unix:") && tls.includes(undefined)) {
+    throw new AppError(
+      "invalid",
+      "--renderer is an address, and --renderer-root, --renderer-certificate and --renderer-key are not all given.",
+      { fix: "Give all three, or share a socket: --renderer unix:/run/muster/renderer.sock." },
+    );
   }
   return config;
 }

@@ -412,6 +412,15 @@ export function rendererContract(make: () => Promise<RendererSubject>, { withToo
       expect(pathsOf(traced.directories)).toEqual(["app"]);
     });
 
+    it("takes no offence at a link that .helmignore names", async () => {
+      const files = {
+        ...chart,
+        "app/.helmignore": "# not read\nLICENSE\nignored.yaml\n",
+        "app/LICENSE": { symlink: "../LICENSE" },
+      };
+      expect(await through(files, helmOptions())).toMatchObject({ kind: "rendered" });
+    });
+
     it("puts charts of the same repository into its charts/", async () => {
       const files: Files = {
         "app/Chart.yaml": chartYaml(

@@ -1,6 +1,8 @@
 import { isAppError } from "@muster/shared/errors.ts";
+import { matchesAny } from "@muster/shared/glob.ts";
+import type { Problem } from "@muster/shared/model/problem.ts";
 import { RENDER_LIMITS, type RenderRequest, type TraceResult } from "../../../ports/renderer.ts";
-import type { SourceTree } from "../../../ports/source-tree.ts";
+import type { SourceTree, TreeEntry } from "../../../ports/source-tree.ts";
 import { readConfigFile } from "../read-config-file.ts";
 import { joinPath, type Place, pathMissing, pathOutside, quote, resolvePath, TracePaths } from "../trace-paths.ts";
 import { CHART_DEPTH_MAX, chartsOf, localDependencies } from "./chart-dependencies.ts";
@@ -80,22 +82,11 @@ async function addChart(paths: TracePaths, { path, place, stack }: ChartVisit): 
 async function addFilesBelow(paths: TracePaths, tree: SourceTree, path: string): Promise<boolean> {
   const before = paths.problems.length;
   try {
+    const isIgnored = await readIgnored(tree, path);
     for (const file of await tree.walk(path, { filesMax: RENDER_LIMITS.filesMax })) {
-      if (file.mode === "symlink") {
-        paths.refuse({
-          code: "SymlinkRefused",
-          message: `${file.path} is a symbolic link; links are not followed.`,
-          where: { path: file.path },
-          fix: "Put the file itself there.",
-        });
-      } else if (file.mode === "submodule") {
-        paths.refuse({
-          code: "SubmoduleRefused",
-          message: `${file.path} is a submodule; its files are in another repository.`,
-          where: { path: file.path },
-          fix: "Take the chart from where it is published, or track that repository as a Source of its own.",
-        });
-      } else if (file.mode !== "directory") paths.addFile("", file);
+      if (file.mode === "file" || file.mode === "executable") paths.addFile("", file);
+      // A link that Helm would not read either does no harm: LICENSE is often one.
+      else if (!isIgnored(path === "" ? file.path : file.path.slice(path.length + 1))) paths.refuse(notAFile(file));
     }
   } catch (error) {
     if (!isAppError(error, "too-large")) throw error;
@@ -107,4 +98,34 @@ async function addFilesBelow(paths: TracePaths, tree: SourceTree, path: string):
     });
   }
   return paths.problems.length === before;
+}
+
+const notAFile = ({ mode, path }: TreeEntry): Problem =>
+  mode === "symlink"
+    ? {
+        code: "SymlinkRefused",
+        message: `${path} is a symbolic link; links are not followed.`,
+        where: { path },
+        fix: "Put the file itself there, or name it in the chart's .helmignore.",
+      }
+    : {
+        code: "SubmoduleRefused",
+        message: `${path} is a submodule; its files are in another repository.`,
+        where: { path },
+        fix: "Take the chart from where it is published, or track that repository as a Source of its own.",
+      };
+
+const IGNORE_BYTES_MAX = 64 * 1_024;
+
+/** What .helmignore names, as far as that is beyond doubt: with exceptions (`!`) in it, nothing is. */
+async function readIgnored(tree: SourceTree, path: string): Promise<(file: string) => boolean> {
+  const entry = await tree.entry(joinPath(path, ".helmignore"));
+  if (entry === null || entry.mode === "directory" || entry.mode === "symlink") return () => false;
+  const [bytes] = await tree.read([entry.oid], { bytesMax: IGNORE_BYTES_MAX });
+  const patterns = new TextDecoder()
+    .decode(bytes)
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+  return patterns.some((pattern) => pattern.startsWith("!")) ? () => false : matchesAny(patterns);
 }
