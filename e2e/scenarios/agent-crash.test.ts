@@ -14,7 +14,10 @@ const COMING = 150;
 /** The long version: `MUSTER_TEST_ROUNDS=200 npx vitest run --project e2e e2e/scenarios/agent-crash.test.ts`. */
 const ROUNDS = rounds(5);
 
-await describeFleet("an agent that is killed with -9", { clusters: 1, auditLog: true }, ({ fleet }) => {
+// Every second commit drops a third of the objects, which would wait for a person.
+const hub = { flags: ["--removal-guard-objects", `${COMING}`] };
+
+await describeFleet("an agent that is killed with -9", { clusters: 1, auditLog: true, fleet: { hub } }, ({ fleet }) => {
   test(
     "in mid-apply, again and again: it converges, leaves no orphan, and touches nothing that is not its own",
     async () => {
