@@ -1,5 +1,6 @@
 import { problem } from "@muster/shared/model/problem.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chartArchive } from "../adapters/charts/testing/chart-archive.ts";
 import { type MemoryFile, MemoryTree } from "../testing/memory-tree.ts";
 import {
   helmOptions,
@@ -300,6 +301,11 @@ export function rendererContract(make: () => Promise<RendererSubject>, { withToo
       expect(first?.fix).not.toBe("");
     });
 
+    it("builds the root of a tree", async () => {
+      const app = { "kustomization.yaml": kustomization("resources: [a.yaml]"), "a.yaml": configMap("a") };
+      expect(textOf(await through(app, kustomizeOptions(), { path: "" }))).toContain("name: a");
+    });
+
     it("says of an allowed remote base that it must be copied", async () => {
       const app = { "app/kustomization.yaml": kustomization("resources: ['https://git.example.com/x.git']") };
       const [first] = problemsOf(await through(app, kustomizeOptions(["*.example.com"])));
@@ -439,6 +445,58 @@ export function rendererContract(make: () => Promise<RendererSubject>, { withToo
       const result = await through(files, helmOptions());
       expect(textOf(result)).toContain("name: of-deep");
       expect(pathsOfRendered(result)).toEqual(["app/templates/a.yaml"]);
+    });
+
+    describe("out of an archive", () => {
+      const packed = { name: "redis", version: "1.2.3", digest: "sha256:x" };
+      const files: Files = { "app/values.yaml": "size: 3\n", "app/other.txt": "x" };
+      const valuesFiles = [{ source: "", path: "values.yaml", isOptional: false }];
+      const archived = async (more: Record<string, string>, options = {}): Promise<RenderResult> => {
+        const digest = `sha256:${JSON.stringify(more).length}-${Object.keys(more).join()}`;
+        const chart = await chartArchive({ ...packed, files: more });
+        return through(files, helmOptions({ chart: { ...packed, digest }, ...options }), { chart });
+      };
+
+      it("is rendered with values from Git, and depends on those alone", async () => {
+        const more = {
+          "templates/size.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: size-{{ .Values.size }}}\n",
+        };
+        const result = await archived(more, { valuesFiles });
+        expect(pathsOfRendered(result)).toEqual(["redis/templates/config.yaml", "redis/templates/size.yaml"]);
+        expect(textOf(result)).toContain("name: size-3");
+        const traced = await closure(files, helmOptions({ chart: packed, valuesFiles }));
+        expect([pathsOf(traced.files), traced.directories]).toEqual([["app/values.yaml"], []]);
+      });
+
+      it("is looked into as well", async () => {
+        const impure = await archived({ "templates/x.yaml": "apiVersion: v1\nkind: X\nx: {{ now }}\n" });
+        expect(impure).toMatchObject({ notices: [{ where: { path: "redis/templates/x.yaml", line: 3 } }] });
+        expect(told(await archived({ "values.schema.json": '{"$ref": "http://10.0.0.1/x"}' }))).toEqual([
+          "RemoteRefused redis/values.schema.json",
+        ]);
+        expect(told(await archived({ "templates/x.yaml": "a: {{ fail }}" }))).toEqual([
+          "RenderFailed redis/templates/x.yaml:1",
+        ]);
+      });
+
+      it("is refused when it is none, or a bomb", async () => {
+        const none = await through(files, helmOptions({ chart: packed }), { chart: Buffer.from("no archive") });
+        expect(problemsOf(none)[0]).toMatchObject({ code: "RenderFailed", where: { path: "redis" } });
+        const bomb = await archived({ "files/zeros": "0".repeat(110 * 1_024 * 1_024) });
+        expect(problemsOf(bomb)[0]).toMatchObject({ code: "RenderFailed", where: { path: "redis" } });
+      });
+    });
+
+    it("renders a chart at the root of the tree", async () => {
+      const files = { "Chart.yaml": chartYaml(), "templates/a.yaml": configMap("a"), "v.yaml": "a: 1\n" };
+      const valuesFiles = [{ source: "", path: "v.yaml", isOptional: false }];
+      const result = await through(files, helmOptions({ valuesFiles }), { path: "" });
+      expect(pathsOfRendered(result)).toEqual(["templates/a.yaml"]);
+    });
+
+    it("is a function of its input", async () => {
+      const [one, other] = [await through(chart, helmOptions()), await through(chart, helmOptions())];
+      expect(other).toEqual(one);
     });
 
     it("notices templates that are no function of their input", async () => {
