@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openGit } from "@muster/hub/adapters/git/open.ts";
 import { NO_CREDENTIALS } from "@muster/hub/ports/credentials.ts";
 import { gitSourceContract } from "@muster/hub/ports/git-source.contract.ts";
-import type { GitSource } from "@muster/hub/ports/git-source.ts";
+import { type GitSource, plainRemote } from "@muster/hub/ports/git-source.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ForgeRepository } from "../forge/forge.ts";
 import { type GitHttpServer, gitHttpServer } from "../forge/git-http-server.ts";
@@ -46,12 +46,10 @@ describe.each(["native", "isomorphic"] as const)("the %s engine over HTTP", (eng
 
     const fetch = async (credentials: { username: string; password: string } | null) => {
       const auth = credentials === null ? NO_CREDENTIALS.auth : { kind: "basic" as const, ...credentials };
-      const remote = { url: repository.url, scope: "x", credentials: { ...NO_CREDENTIALS, auth } };
-      const [result] = await git.fetch(
-        { ...remote, submodules: false, lfs: false },
-        { wanted: [{ ref: { branch: "main" }, knownHead: null }], signal: AbortSignal.timeout(60_000) },
-      );
-      return result;
+      const wanted = [{ ref: { branch: "main" }, knownHead: null }];
+      const signal = AbortSignal.timeout(60_000);
+      const remote = plainRemote(repository.url, "forge", { ...NO_CREDENTIALS, auth });
+      return (await git.fetch(remote, { wanted, signal }))[0];
     };
 
     it("reads with the right ones", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openGit } from "@muster/hub/adapters/git/open.ts";
 import { type Credentials, NO_CREDENTIALS } from "@muster/hub/ports/credentials.ts";
 import { gitSourceContract } from "@muster/hub/ports/git-source.contract.ts";
-import type { GitSource } from "@muster/hub/ports/git-source.ts";
+import { type GitSource, plainRemote } from "@muster/hub/ports/git-source.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Reaper, startReaper } from "../control-plane/processes/reaper.ts";
 import { type GitHttpServer, gitHttpServer } from "../forge/git-http-server.ts";
@@ -60,10 +60,10 @@ describe.runIf(hasSshServer())("the native engine over SSH", () => {
       await stop();
     });
     const fetch = (credentials: Credentials) =>
-      git.fetch(
-        { url, scope: "", credentials, submodules: false, lfs: false },
-        { wanted: [{ ref: { branch: "main" }, knownHead: null }], signal: AbortSignal.timeout(60_000) },
-      );
+      git.fetch(plainRemote(url, "", credentials), {
+        wanted: [{ ref: { branch: "main" }, knownHead: null }],
+        signal: AbortSignal.timeout(60_000),
+      });
 
     it.each([
       ["another key", () => withKey(server.strangerKey), /refused the credentials/],

@@ -7,7 +7,7 @@ import { createWorkerBundler } from "@muster/hub/adapters/bundle/worker-bundler.
 import { openGit } from "@muster/hub/adapters/git/open.ts";
 import { judgeFiles, placeProblems } from "@muster/hub/core/judge-files.ts";
 import { BUNDLE_LIMITS } from "@muster/hub/ports/bundler.ts";
-import { NO_CREDENTIALS } from "@muster/hub/ports/credentials.ts";
+import { plainRemote } from "@muster/hub/ports/git-source.ts";
 import { isAppError } from "@muster/shared/errors.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { type Problem, problemText } from "../output/problem-text.ts";
@@ -35,13 +35,7 @@ export async function renderOnce(
   const bundler = createWorkerBundler({ workers: 1 });
   const opener = createWorkerBundleOpener();
   try {
-    const repository = {
-      url: request.repository,
-      scope: "",
-      credentials: NO_CREDENTIALS,
-      submodules: false,
-      lfs: false,
-    };
+    const repository = plainRemote(request.repository);
     const wanted = [{ ref: { branch: request.branch }, knownHead: null }];
     const [result] = await git.fetch(repository, { wanted, signal: opts.signal });
     if (result?.kind !== "found") throw new Failure(EXIT.failed, `${result?.reason}.`, { fix: result?.fix });

@@ -153,10 +153,18 @@ export function noteFailure(
   return { ...shared(before, found.target), lastChecked: found.now, problems: [found.problem] };
 }
 
-/** What it means to people that the repository was read, and that the ref is not there, or is several. */
-export function problemOfRef(url: string, { reason, fix }: { reason: string; fix: string }): Problem {
-  const message = `${reason.slice(0, 1_500)}. What runs stays as it is, and it is looked for at each poll.`;
-  return { code: "RefNotFound", message, where: { repository: url }, fix };
+/** What it means to people that the repository was read, and that what a Source wants of it was not found. */
+export function problemOfRef(
+  url: string,
+  { kind, reason, fix }: { kind: "missing" | "ambiguous" | "incomplete"; reason: string; fix: string },
+): Problem {
+  const again = kind === "incomplete" ? "it is tried again" : "it is looked for at each poll";
+  return {
+    code: kind === "incomplete" ? "RepositoryUnreachable" : "RefNotFound",
+    message: `${reason.slice(0, 1_500)}. What runs stays as it is, and ${again}.`,
+    where: { repository: url },
+    fix: fix.slice(0, 1_000),
+  };
 }
 
 /** What a failed fetch means to people. */

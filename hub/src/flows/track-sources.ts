@@ -278,7 +278,9 @@ async function judge(
 ): Promise<Outcome> {
   const at = deps.clock.now();
   if (result.kind !== "found") {
-    return { kind: "failed", problem: problemOfRef(remote.url, result), isRetried: false, at };
+    // What is missing is looked for at each poll; a submodule's server may be back sooner.
+    const isRetried = result.kind === "incomplete";
+    return { kind: "failed", problem: problemOfRef(remote.url, result), isRetried, at };
   }
   const { signers } = targetOf(source);
   const status = statusOf(deps.state, source);

@@ -1,7 +1,7 @@
 import type { CommitId } from "@muster/shared/model/ids.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Credentials, NO_CREDENTIALS } from "./credentials.ts";
-import type { GitRef, GitRemote, GitSource } from "./git-source.ts";
+import type { Credentials } from "./credentials.ts";
+import { type GitRef, type GitRemote, type GitSource, plainRemote } from "./git-source.ts";
 
 /** A repository to read from, and ways to change it. */
 export interface Remote {
@@ -23,10 +23,7 @@ interface Subject {
   stop(): Promise<void>;
 }
 
-/**
- * What every engine of `GitSource` must do, over whatever transport `open` chooses. `keepsMirror`: what was fetched is
- * there when the remote has gone, as it is not where a repository is read in place.
- */
+/** What every engine of `GitSource` must do, over whatever transport `open` chooses. */
 export function gitSourceContract(open: () => Promise<Subject>): void {
   let git: GitSource;
   let remote: Remote;
@@ -40,13 +37,7 @@ export function gitSourceContract(open: () => Promise<Subject>): void {
   });
 
   const signal = AbortSignal.timeout(600_000);
-  const there = (): GitRemote => ({
-    url: remote.url,
-    scope: "",
-    credentials: remote.credentials ?? NO_CREDENTIALS,
-    submodules: false,
-    lfs: false,
-  });
+  const there = (): GitRemote => plainRemote(remote.url, "", remote.credentials);
   const fetchAll = (...refs: readonly (GitRef & { known?: string })[]) =>
     git.fetch(there(), {
       wanted: refs.map(({ known, ...ref }) => ({ ref, knownHead: (known ?? null) as CommitId | null })),

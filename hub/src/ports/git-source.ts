@@ -1,6 +1,6 @@
 import type { Instant } from "@muster/shared/clock.ts";
 import type { CommitId } from "@muster/shared/model/ids.ts";
-import type { Credentials } from "./credentials.ts";
+import { type Credentials, NO_CREDENTIALS } from "./credentials.ts";
 import type { EntryMode, SourceTree } from "./source-tree.ts";
 
 /** A repository and how it is spoken to, apart from what is wanted of it. */
@@ -13,11 +13,29 @@ export interface GitRemote {
    */
   readonly scope: string;
   readonly credentials: Credentials;
-  /** Whether directories of submodules are read as if their files were here. */
-  readonly submodules: boolean;
+  /** How submodules are reached, whose files are then read as if they were here; `false`: they are not looked into. */
+  readonly submodules: false | SubmoduleAccess;
   /** Whether files kept by Git LFS are read as their contents. */
   readonly lfs: boolean;
 }
+
+/** A repository at `url`, without submodules and LFS. `scope` as in `GitRemote`. */
+export const plainRemote = (url: string, scope = "", credentials: Credentials = NO_CREDENTIALS): GitRemote => ({
+  url,
+  scope,
+  credentials,
+  submodules: false,
+  lfs: false,
+});
+
+/**
+ * With which credentials a submodule's repository may be read.
+ * @throws AppError "forbidden" when it may not be.
+ */
+export type SubmoduleAccess = (
+  url: string,
+  opts: { signal: AbortSignal },
+) => Promise<Pick<GitRemote, "scope" | "credentials">>;
 
 /** Exactly one of them, as a Source's definition has it. A short commit id is a prefix of at least four digits. */
 export interface GitRef {
@@ -54,8 +72,8 @@ export interface FoundRef {
 
 export type RefResult =
   | FoundRef
-  /** The repository was read, and this ref is not there, or is several. */
-  | { readonly kind: "missing" | "ambiguous"; readonly reason: string; readonly fix: string };
+  /** The repository was read, and this ref is not there, is several, or has submodules that cannot be read. */
+  | { readonly kind: "missing" | "ambiguous" | "incomplete"; readonly reason: string; readonly fix: string };
 
 export interface TreeFile {
   /** Relative to the tree that was listed, `/`-separated. */
@@ -81,7 +99,7 @@ export interface GitSource {
   fetch(remote: GitRemote, opts: { wanted: readonly WantedRef[]; signal: AbortSignal }): Promise<readonly RefResult[]>;
   /**
    * The files of a fetched commit. Its calls throw AppError "unavailable" for a commit that was not fetched, and
-   * "unsupported" for a file in Git LFS, or "invalid" for a broken submodule, naming its path.
+   * "unsupported" for a file in Git LFS that was not asked for, or "invalid" for a broken submodule, naming its path.
    */
   treeAt(remote: GitRemote, commit: CommitId): SourceTree;
   /** A commit's or annotated tag's object as it was signed. @throws AppError "unavailable" when it was not fetched. */

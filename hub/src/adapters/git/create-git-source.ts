@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { AppError, isAppError } from "@muster/shared/errors.ts";
 import type { CommitId } from "@muster/shared/model/ids.ts";
 import type {
@@ -16,10 +17,12 @@ import { type Choice, chooseRef, prefixesFor } from "./choose-refs.ts";
 import { parseCommit } from "./commit.ts";
 import { failures, publicUrl } from "./failures.ts";
 import { unknownCommit } from "./fetch-pack.ts";
-import { gitTree } from "./git-tree.ts";
+import { type GitTreeOptions, gitTree, type Repository } from "./git-tree.ts";
+import { readLfs } from "./lfs.ts";
 import { type Link, type LinkDependencies, listRefs } from "./link.ts";
 import type { RemoteRefs } from "./list-refs.ts";
 import type { Mirror, Pull } from "./mirror.ts";
+import { parseGitmodules, resolveSubmodule } from "./submodules.ts";
 import { normalizePath } from "./tree.ts";
 import { createTreeStore, type TreeStore } from "./tree-store.ts";
 
@@ -32,6 +35,10 @@ export interface Engine {
 }
 
 interface Held {
+  /** The folder's name. */
+  readonly name: string;
+  /** Commits whose submodules are all here. */
+  readonly complete: Set<string>;
   readonly mirror: Mirror;
   readonly store: TreeStore;
   link: Link | null;
@@ -42,11 +49,14 @@ interface Held {
 const RESOLVED_MAX = 10;
 /** Refs may move between the listing and the pack; then they are listed once more. */
 const ATTEMPTS_MAX = 3;
+const SUBMODULE_DEPTH_MAX = 32;
+const SUBMODULE_TIMEOUT_MS = 60_000;
+const NOTHING_SPECIAL: GitTreeOptions = { submodule: null, lfs: null };
 
 /** `GitSource` over an engine's mirrors: which refs are wanted, what is new, and the trees of what is there. */
 export function createGitSource(
   engine: Engine,
-  deps: Omit<LinkDependencies, "localRefs"> & { readonly allowsFiles: boolean },
+  deps: Omit<LinkDependencies, "localRefs"> & { readonly allowsFiles: boolean; readonly directory: string },
 ): GitSource {
   const held = new Map<string, Held>();
 
@@ -57,8 +67,10 @@ export function createGitSource(
     const { kind } = parseAddress(remote.url);
     if (kind === "ssh" && !engine.speaksSsh) throw failures.nativeOnly(remote.url, "an address of SSH");
     if (kind === "file" && !deps.allowsFiles) throw failures.noFiles(remote.url);
-    const mirror = engine.openMirror(remote, createHash("sha256").update(key).digest("hex").slice(0, 32));
-    const opened: Held = { mirror, store: createTreeStore(mirror), link: null, turn: Promise.resolve() };
+    const name = hashed(key);
+    const mirror = engine.openMirror(remote, name);
+    const store = createTreeStore(mirror);
+    const opened: Held = { name, mirror, store, complete: new Set(), link: null, turn: Promise.resolve() };
     held.set(key, opened);
     return opened;
   }
@@ -154,12 +166,95 @@ export function createGitSource(
     return { kind: "found" as const, commit, history: await history(), tag };
   }
 
-  const treeOptions = (): Parameters<typeof gitTree>[2] => ({ submodule: null, lfs: null });
+  /** Fetches in turn: two into one mirror would do the same work twice. */
+  function fetchInTurn(remote: GitRemote, wanted: readonly WantedRef[], signal: AbortSignal) {
+    const hold = holdOf(remote);
+    const next = hold.turn.then(() => fetchNow(hold, remote, wanted, signal));
+    hold.turn = next.catch(() => {});
+    return next;
+  }
+
+  const wholeOf = (remote: GitRemote, root: string): Repository => ({
+    remote,
+    store: holdOf(remote).store,
+    root,
+    prefix: "",
+  });
+
+  /** The repository of a submodule, with the commit that it stands for. */
+  async function openSubmodule(
+    within: Repository,
+    path: string,
+    commit: string,
+    signal = AbortSignal.timeout(SUBMODULE_TIMEOUT_MS),
+  ): Promise<Repository> {
+    const { submodules } = within.remote;
+    if (submodules === false) throw new Error("submodules were not asked for");
+    const depth = within.prefix.split("/").length;
+    if (depth > SUBMODULE_DEPTH_MAX) throw brokenSubmodule(path, "it lies too deep within others");
+    const modules = await modulesOf(within);
+    const written = modules.get(path.slice(within.prefix.length));
+    if (written === undefined) throw brokenSubmodule(path, "the file .gitmodules does not say where it is");
+    const url = resolveSubmodule(within.remote.url, written);
+    try {
+      const remote: GitRemote = { ...within.remote, url, ...(await submodules(url, { signal })) };
+      const [result] = await fetchInTurn(remote, [{ ref: { commit }, knownHead: null }], signal);
+      if (result?.kind !== "found") throw brokenSubmodule(path, result?.reason ?? "it is not there");
+      return { remote, store: holdOf(remote).store, root: commit, prefix: `${path}/` };
+    } catch (error) {
+      if (!isAppError(error) || error.message.includes(`submodule ${path}`)) throw error;
+      const fix = error.fix === undefined ? {} : { fix: error.fix };
+      throw new AppError(error.code, `submodule ${path}: ${error.message}`, { cause: error, ...fix });
+    }
+  }
+
+  async function modulesOf({ store, root }: Repository): Promise<ReadonlyMap<string, string>> {
+    const [entries = []] = await store.trees([await store.rootOf(root)]);
+    const file = entries.find(({ name, mode }) => name === ".gitmodules" && mode === "file");
+    const [object] = file === undefined ? [null] : await store.mirror.objects([file.oid]);
+    return object == null ? new Map() : parseGitmodules(Buffer.from(object.bytes).toString("utf8"));
+  }
+
+  /** Brings every submodule of a commit, so that reading it needs no network. */
+  async function fetchSubmodules(repository: Repository, signal: AbortSignal): Promise<void> {
+    const { submodules: _, ...plain } = repository.remote;
+    const tree = gitTree({ ...repository, remote: { ...plain, submodules: false }, prefix: "" }, NOTHING_SPECIAL);
+    for (const path of (await modulesOf(repository)).keys()) {
+      const entry = await tree.entry(path);
+      if (entry?.mode !== "submodule") continue;
+      const at = `${repository.prefix}${path}`;
+      await fetchSubmodules(await openSubmodule(repository, at, entry.oid, signal), signal);
+    }
+  }
+
+  async function completed(remote: GitRemote, result: RefResult, signal: AbortSignal): Promise<RefResult> {
+    if (result.kind !== "found" || remote.submodules === false) return result;
+    const hold = holdOf(remote);
+    if (hold.complete.has(result.commit.id)) return result;
+    try {
+      await fetchSubmodules(wholeOf(remote, result.commit.id), signal);
+      hold.complete.add(result.commit.id);
+      return result;
+    } catch (error) {
+      if (!isAppError(error) || signal.aborted) throw error;
+      return { kind: "incomplete", reason: error.message, fix: error.fix ?? "Mend .gitmodules, or its repository." };
+    }
+  }
+
+  const treeOptions = (remote: GitRemote): GitTreeOptions => ({
+    submodule: remote.submodules === false ? null : openSubmodule,
+    lfs: remote.lfs
+      ? (within, pointers) => {
+          const folder = join(deps.directory, holdOf(within.remote).name, "lfs");
+          return readLfs(deps, within.remote, folder, pointers);
+        }
+      : null,
+  });
 
   function treeAt(remote: GitRemote, root: string): SourceTree {
     let tree: SourceTree | null = null;
     const open = (): SourceTree => {
-      tree ??= gitTree(holdOf(remote).store, root, treeOptions());
+      tree ??= gitTree(wholeOf(remote, root), treeOptions(remote));
       return tree;
     };
     return {
@@ -172,10 +267,8 @@ export function createGitSource(
 
   return {
     async fetch(remote, { wanted, signal }) {
-      const hold = holdOf(remote);
-      const next = hold.turn.then(() => fetchNow(hold, remote, wanted, signal));
-      hold.turn = next.catch(() => {});
-      return next;
+      const results = await fetchInTurn(remote, wanted, signal);
+      return Promise.all(results.map((result) => completed(remote, result, signal)));
     },
 
     treeAt: (remote, commit) => treeAt(remote, commit),
@@ -204,7 +297,7 @@ export function createGitSource(
       return (await treeAt(remote, tree).walk("", opts)) as readonly TreeFile[];
     },
 
-    readFiles: async (remote, oids, opts) => gitTree(holdOf(remote).store, "", treeOptions()).read(oids, opts),
+    readFiles: async (remote, oids, opts) => treeAt(remote, "").read(oids, opts),
 
     async close() {
       await Promise.all([...held.values()].map((hold) => hold.mirror.close()));
@@ -253,6 +346,11 @@ function slotOf(ref: WantedRef["ref"], choice?: Choice): string {
 }
 
 const hashed = (name: string): string => createHash("sha256").update(name).digest("hex").slice(0, 32);
+
+const brokenSubmodule = (path: string, why: string): AppError =>
+  new AppError("invalid", `submodule ${path} cannot be read: ${why}`, {
+    fix: "Mend .gitmodules and push, or set spec.git.submodules: false in the Source.",
+  });
 
 const isFull = (id: string): boolean => id.length >= 40;
 

@@ -62,8 +62,8 @@ export function createHttp(dispatcherOf: DispatcherOf): Http {
       method,
       headers: {
         "user-agent": "git/muster",
-        ...headers,
         ...(authorization === null ? {} : { authorization }),
+        ...headers,
       },
       body: body ?? null,
       signal,

@@ -1,14 +1,13 @@
-import { spawn } from "node:child_process";
 import { abortedBy, withDeadline } from "@muster/shared/deadline.ts";
 import { AppError, isAppError } from "@muster/shared/errors.ts";
 import type { AddressPolicy } from "../../ports/address-policy.ts";
 import type { GitRemote } from "../../ports/git-source.ts";
 import { type Address, parseAddress } from "./address.ts";
-import { failures, fromGitStderr, publicUrl } from "./failures.ts";
+import { failures, publicUrl } from "./failures.ts";
 import { fromHttp, type Http, type HttpAnswer } from "./http.ts";
 import { type Greeting, listingRequest, type RemoteRefs, readGreeting, readListing } from "./list-refs.ts";
 import { FLUSH, readPackets } from "./pkt-line.ts";
-import { quoted, type SshAddress, withSsh } from "./ssh.ts";
+import { converse, type SshAddress } from "./ssh.ts";
 
 /** How a remote is reached at this moment: its addresses were judged, and redirects followed as far as they may be. */
 export type Link =
@@ -33,7 +32,6 @@ export interface LinkDependencies {
 const LISTING_TIMEOUT_MS = 60_000;
 const REDIRECTS_MAX = 5;
 const LISTING_BYTES_MAX = 64 * 1024 * 1024;
-const STDERR_BYTES_MAX = 16 * 1024;
 
 /**
  * Lists the remote's refs that begin with one of `prefixes`. `known`: the link of the time before, which saves asking
@@ -51,7 +49,7 @@ export async function listRefs(
     case "file":
       return { refs: await deps.localRefs(address.path, signal), link: { kind: "file", path: address.path } };
     case "ssh":
-      return listOverSsh(deps, remote, address, { ...opts, signal });
+      return listOverSsh(deps, remote, { ...opts, signal });
     case "http":
       return listOverHttp(deps, remote, address, { ...opts, signal });
   }
@@ -196,64 +194,17 @@ export async function refusal(remote: GitRemote, { statusCode, body }: HttpAnswe
 async function listOverSsh(
   { policy }: LinkDependencies,
   remote: GitRemote,
-  address: SshAddress,
   { prefixes, signal }: Listing,
 ): Promise<{ refs: RemoteRefs; link: Link }> {
-  const addresses = await policy.resolve(address.host, { signal });
-  let last: unknown = failures.unreachable(remote, "its name has no address");
-  for (const reachedAt of addresses.slice(0, 3)) {
-    try {
-      const refs = await withSsh(remote, address, reachedAt, (options) =>
-        listThrough(remote, [...options, "-o", "SendEnv=GIT_PROTOCOL"], address, prefixes, signal),
-      );
-      return { refs, link: { kind: "ssh", address, reachedAt } };
-    } catch (error) {
-      // Another address of the name may answer.
-      if (!isAppError(error, "unavailable")) throw error;
-      last = error;
-    }
-  }
-  throw last;
-}
-
-async function listThrough(
-  remote: GitRemote,
-  options: readonly string[],
-  { user, host, path }: SshAddress,
-  prefixes: readonly string[],
-  signal: AbortSignal,
-): Promise<RemoteRefs> {
-  const child = spawn("ssh", [...options, "-l", user, "--", host, `git-upload-pack ${quoted(path)}`], {
-    env: { PATH: process.env.PATH, HOME: "/nonexistent", LC_ALL: "C", GIT_PROTOCOL: "version=2" },
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  const onAbort = (): void => void child.kill("SIGKILL");
-  signal.addEventListener("abort", onAbort, { once: true });
-  let stderr = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    if (stderr.length < STDERR_BYTES_MAX) stderr += chunk.toString("utf8");
-  });
-  child.stdin.on("error", () => {});
-  const ended = new Promise<Error | null>((resolve) => {
-    child.once("error", resolve);
-    child.once("close", () => resolve(null));
-  });
-  try {
-    const packets = readPackets(capped(child.stdout));
+  const command = (path: string): string => `git-upload-pack ${path}`;
+  const { result, address, reachedAt } = await converse(policy, remote, command, signal, async ({ output, write }) => {
+    const packets = readPackets(capped(output));
     const greeting = await readGreeting(packets);
-    if (greeting.version === 0) return greeting.refs;
-    child.stdin.write(listingRequest(prefixes));
-    return await readListing(packets);
-  } catch (error) {
-    child.stdin.end();
-    const notStarted = await ended;
-    if (notStarted !== null) throw failures.nativeOnly(remote.url, "an SSH address needs the ssh program, and so");
-    if (signal.aborted) throw abortedBy(signal, `the fetch of ${publicUrl(remote.url)}`);
-    if (stderr !== "") throw fromGitStderr(remote, stderr);
-    throw isAppError(error) ? failures.unreachable(remote, error.message, error) : error;
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    child.stdin.end(FLUSH);
-    if ((await Promise.race([ended, undefined])) === undefined) child.kill("SIGTERM");
-  }
+    if (greeting.version === 2) write(listingRequest(prefixes));
+    const refs = greeting.version === 2 ? await readListing(packets) : greeting.refs;
+    // Nothing more is wanted.
+    write(FLUSH);
+    return refs;
+  });
+  return { refs: result, link: { kind: "ssh", address, reachedAt } };
 }

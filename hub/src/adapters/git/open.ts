@@ -34,7 +34,9 @@ export async function openGit(opts: {
   const chosen = opts.engine === "auto" ? ((await hasNativeGit()) ? "native" : "isomorphic") : opts.engine;
   const engine = chosen === "native" ? openNativeEngine(opts) : openIsomorphicEngine(opts);
   const { policy, dispatcherOf, allowsFiles } = opts.network ?? anywhere;
-  return { engine: chosen, git: createGitSource(engine, { policy, http: createHttp(dispatcherOf), allowsFiles }) };
+  const { directory } = opts;
+  const deps = { policy, http: createHttp(dispatcherOf), allowsFiles, directory };
+  return { engine: chosen, git: createGitSource(engine, deps) };
 }
 
 const anywhere: GitNetwork = {

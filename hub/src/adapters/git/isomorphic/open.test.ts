@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
-import { NO_CREDENTIALS } from "../../../ports/credentials.ts";
+import { plainRemote } from "../../../ports/git-source.ts";
 import { openGit } from "../open.ts";
 
 it("goes on with a repository whose server once never answered", async () => {
@@ -18,7 +18,7 @@ it("goes on with a repository whose server once never answered", async () => {
   const { git } = await openGit({ engine: "isomorphic", directory });
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/fleet.git`;
-    const remote = { url, scope: "", credentials: NO_CREDENTIALS, submodules: false, lfs: false };
+    const remote = plainRemote(url);
     const wanted = [{ ref: { branch: "main" }, knownHead: null }];
     const stop = new AbortController();
     const first = git.fetch(remote, { wanted, signal: stop.signal });

@@ -5,14 +5,21 @@ import type { Remote } from "../../../ports/git-source.contract.ts";
 
 const author = { name: "Ada", email: "ada@example.com" };
 
+/** A file's text, or the commit of another repository that stands in its place. */
+type Entry = string | { readonly submodule: string };
+
+export interface LocalRemote extends Omit<Remote, "url"> {
+  commit(branch: string, files: Readonly<Record<string, Entry | null>>, message: string): Promise<string>;
+}
+
 /** A bare repository made and changed without a git binary. */
-export async function localRemote(gitdir: string): Promise<Omit<Remote, "url">> {
+export async function localRemote(gitdir: string): Promise<LocalRemote> {
   await git.init({ fs, gitdir, bare: true, defaultBranch: "main" });
 
   async function writeFiles(
-    base: ReadonlyMap<string, string>,
-    files: Readonly<Record<string, string | null>>,
-  ): Promise<{ tree: string; contents: Map<string, string> }> {
+    base: ReadonlyMap<string, Entry>,
+    files: Readonly<Record<string, Entry | null>>,
+  ): Promise<{ tree: string; contents: Map<string, Entry> }> {
     const contents = new Map(base);
     for (const [path, content] of Object.entries(files)) {
       if (content === null) contents.delete(path);
@@ -21,12 +28,15 @@ export async function localRemote(gitdir: string): Promise<Omit<Remote, "url">> 
     return { tree: await writeTree([...contents]), contents };
   }
 
-  async function writeTree(files: readonly (readonly [string, string])[]): Promise<string> {
+  async function writeTree(files: readonly (readonly [string, Entry])[]): Promise<string> {
     const below = Map.groupBy(files, ([path]) => path.split("/", 1)[0] as string);
     const tree = await Promise.all(
       [...below].map(async ([name, entries]) => {
         const [only] = entries;
         if (entries.length === 1 && only?.[0] === name) {
+          if (typeof only[1] !== "string") {
+            return { mode: "160000", path: name, oid: only[1].submodule, type: "commit" as const };
+          }
           const oid = await git.writeBlob({ fs, gitdir, blob: Buffer.from(only[1]) });
           return { mode: "100644", path: name, oid, type: "blob" as const };
         }
@@ -37,14 +47,14 @@ export async function localRemote(gitdir: string): Promise<Omit<Remote, "url">> 
     return git.writeTree({ fs, gitdir, tree });
   }
 
-  const contentsOf = new Map<string, ReadonlyMap<string, string>>();
+  const contentsOf = new Map<string, ReadonlyMap<string, Entry>>();
   const headOf = (branch: string): Promise<string | null> =>
     git.resolveRef({ fs, gitdir, ref: `refs/heads/${branch}` }).catch(() => null);
 
   async function put(
     branch: string,
     parent: string | null,
-    files: Readonly<Record<string, string | null>>,
+    files: Readonly<Record<string, Entry | null>>,
     message: string,
   ): Promise<string> {
     const { tree, contents } = await writeFiles(contentsOf.get(parent ?? "") ?? new Map(), files);
