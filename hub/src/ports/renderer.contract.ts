@@ -643,11 +643,11 @@ export function rendererContract(make: () => Promise<RendererSubject>, { withToo
       "app/templates/x.yaml": template,
     });
     const loop = "{{ range until 60000 }}{{ range until 60000 }}{{ range until 60000 }}{{ end }}{{ end }}{{ end }}";
-    const limits = { timeoutMsMax: 3_000, memoryBytesMax: 512 * 1_024 ** 2, outputBytesMax: 4 * 1_024 ** 2 };
+    const limits = { timeoutMsMax: 30_000, memoryBytesMax: 512 * 1_024 ** 2, outputBytesMax: 4 * 1_024 ** 2 };
     const valuesFiles = [{ source: "", path: "v.yaml", isOptional: false }];
 
     it.each<[string, Files, RenderOptions, string, RegExp]>([
-      ["an endless template", helm(loop), helmOptions(), "RenderTimeout app", /not done after 3 ?s/],
+      ["an endless template", helm(loop), helmOptions(), "RenderTimeout app", /not done after 4 s/],
       [
         "a template that takes all memory",
         helm("{{ range until 1000000000 }}x{{ end }}"),
@@ -684,7 +684,8 @@ export function rendererContract(make: () => Promise<RendererSubject>, { withToo
         /512 MiB/,
       ],
     ])("ends in an error of its own: %s", async (_, files, options, expected, message) => {
-      const result = await through(files, options, { limits, call: { fairnessKey: "hostile" } });
+      const own = expected.startsWith("RenderTimeout") ? { ...limits, timeoutMsMax: 4_000 } : limits;
+      const result = await through(files, options, { limits: own, call: { fairnessKey: "hostile" } });
       expect([told(result)[0], problemsOf(result)[0]?.message]).toEqual([
         expect.stringContaining(expected),
         expect.stringMatching(message),
@@ -702,7 +703,8 @@ export function rendererContract(make: () => Promise<RendererSubject>, { withToo
         const result = await through(good, kustomizeOptions(), { call: { fairnessKey: "good" } });
         expect(textOf(result)).toContain("name: a");
       }
-      expect(performance.now() - started).toBeLessThan(5_000);
+      // Far below what one of the loops may take.
+      expect(performance.now() - started).toBeLessThan(15_000);
       control.abort();
       expect(await Promise.all(loops)).toEqual(Array(6).fill("stopped"));
     });

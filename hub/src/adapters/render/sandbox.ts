@@ -40,6 +40,9 @@ const FILE_BYTES_MAX = 1_024 ** 2;
 /** Garbage is collected less often than Go would by itself: a render is short, and its memory is bounded anyway. */
 const GO_GARBAGE_PERCENT = 400;
 
+/** Of its time that a process must have computed before being late is its own fault. */
+const CPU_SHARE_MIN = 0.1;
+
 /** Runs tools on files, each run in a process and folder of its own. Nothing of a run is left when it settled. */
 export class Sandbox {
   readonly #directory: string;
@@ -152,7 +155,7 @@ function judge(end: ProcessEnd, { tool, limits }: SandboxRun, root: string): San
       throw new AppError("unavailable", `${tool.name} was ended by ${end.name}, most often for want of memory`);
     case "over-limit": {
       // One that hardly ran was kept from running by the machine: its input may be good.
-      if (end.limit === "time" && end.cpuMs !== null && end.cpuMs < limits.timeoutMsMax / 4) {
+      if (end.limit === "time" && end.cpuMs !== null && end.cpuMs < limits.timeoutMsMax * CPU_SHARE_MIN) {
         throw new AppError("unavailable", `${tool.name} took longer than ${limits.timeoutMsMax} ms on a busy machine`);
       }
       return { kind: "over-limit", limit: end.limit };
