@@ -293,8 +293,9 @@ export function createGitSource(
       return entry?.mode === "directory" ? entry.oid : null;
     },
 
+    // A directory by its id says nothing of the commit whose .gitmodules would count: submodules stay entries.
     async listFiles(remote, tree, opts) {
-      return (await treeAt(remote, tree).walk("", opts)) as readonly TreeFile[];
+      return (await treeAt({ ...remote, submodules: false }, tree).walk("", opts)) as readonly TreeFile[];
     },
 
     readFiles: async (remote, oids, opts) => treeAt(remote, "").read(oids, opts),
