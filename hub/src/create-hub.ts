@@ -25,6 +25,13 @@ import { publishAssignments } from "./flows/publish-assignments.ts";
 import { createQueries } from "./flows/queries.ts";
 import { renderReleases } from "./flows/render-releases.ts";
 import { runOperations } from "./flows/run-operations.ts";
+import { createHeldBundles } from "./flows/render/held-bundles.ts";
+import { createTreeOpener } from "./flows/render/open-tree.ts";
+import { createReleaseContents } from "./flows/render/release-contents.ts";
+import { createVariantRenderer } from "./flows/render/render-variant.ts";
+import { createChartSupply } from "./flows/render/supply-charts.ts";
+import { dependsOnClusters } from "./flows/render/variant-clusters.ts";
+import { renderLateVariants } from "./flows/render-late-variants.ts";
 import { Sessions } from "./flows/sessions.ts";
 import { createSweep } from "./flows/sweep.ts";
 import { type Leadership, takeLeadership } from "./flows/take-leadership.ts";
@@ -34,14 +41,17 @@ import { createViews } from "./flows/views.ts";
 import { WakeLater } from "./flows/wake-later.ts";
 import type { AgentGate, AgentLink } from "./ports/agent-link.ts";
 import type { AssignmentSigner } from "./ports/assignment-signer.ts";
+import type { ArtifactSource } from "./ports/artifact-source.ts";
 import type { Bundler } from "./ports/bundler.ts";
 import type { CertificateAuthority } from "./ports/certificate-authority.ts";
 import type { CommitVerifier } from "./ports/commit-verifier.ts";
+import type { ChartSource } from "./ports/chart-source.ts";
 import type { CredentialStore } from "./ports/credentials.ts";
 import type { Enrolment } from "./ports/enrolment.ts";
 import type { GitSource } from "./ports/git-source.ts";
 import type { HubCommands, HubQueries } from "./ports/hub-commands.ts";
 import { type HubMetrics, noMetrics } from "./ports/metrics.ts";
+import type { Renderer, RendererKind } from "./ports/renderer.ts";
 import type { Store } from "./ports/store.ts";
 
 export interface HubDependencies {
@@ -49,7 +59,10 @@ export interface HubDependencies {
   readonly git: GitSource;
   /** Judges the signatures of Sources that ask for it. */
   readonly verifier: CommitVerifier;
+  readonly renderers: Readonly<Record<RendererKind, Renderer>>;
   readonly bundler: Bundler;
+  readonly charts: ChartSource;
+  readonly artifacts: ArtifactSource;
   /** Null: no agent can connect, except through `gate`. */
   readonly link: AgentLink | null;
   readonly keys: { readonly authority: CertificateAuthority; readonly signer: AssignmentSigner };
@@ -92,6 +105,8 @@ export interface Hub {
 }
 
 const HEARTBEAT_MS = 15_000;
+/** What charts are told that clusters run, where an App does not say otherwise. Raised with the project, never by itself. */
+const KUBERNETES_VERSION = "1.34";
 
 /** Wires the flows together: each arrow of the flow wakes the next. */
 export function createHub(deps: HubDependencies): Hub {
@@ -132,17 +147,51 @@ export function createHub(deps: HubDependencies): Hub {
     random,
     log,
   });
-  const prunes = guardPrunes({ state, blobs: store.blobs, brake, approvals, log });
   const refusals = answerRefusals({ state, approvals });
   const later = new WakeLater({ clock, wake: (app) => drive.wake(app) });
 
-  const renders = renderReleases({
-    state,
-    git,
+  const held = createHeldBundles(clock);
+  const contents = createReleaseContents({ blobs: store.blobs, lateVariants: state.lateVariants });
+  const prunes = guardPrunes({ state, blobs: store.blobs, brake, approvals, contents, log });
+  const openTree = createTreeOpener({ git, artifacts: deps.artifacts, credentials, signal: stopping.signal });
+  const charts = createChartSupply({
+    charts: deps.charts,
     credentials,
+    blobs: store.blobs,
+    hold: (name) => held.hold(name, null),
+    clock,
+  });
+  const renderer = createVariantRenderer({
+    renderers: deps.renderers,
     bundler: notingRefs(bundler, store.blobs),
     blobs: store.blobs,
+    kubernetesVersion: KUBERNETES_VERSION,
+    clock,
+    metrics,
+  });
+  const renders = renderReleases({
+    state,
+    openTree,
+    renderer,
+    charts,
+    contents,
+    held,
+    blobs: store.blobs,
     traces,
+    onRendered: (app) => drive.wake(app),
+    clock,
+    random,
+    metrics,
+    log,
+  });
+  const late = renderLateVariants({
+    state,
+    lateVariants: state.lateVariants,
+    openTree,
+    renderer,
+    charts,
+    contents,
+    held,
     onRendered: (app) => drive.wake(app),
     clock,
     random,
@@ -155,6 +204,8 @@ export function createHub(deps: HubDependencies): Hub {
     term: () => leadership?.term ?? 0,
     isConnected: (cluster) => sessions.isConnected(cluster),
     renderingOf: renders.of,
+    contents,
+    onMissing: late.need,
     brake,
     prunes,
     refusals,
@@ -178,7 +229,7 @@ export function createHub(deps: HubDependencies): Hub {
     log,
   });
   const operations = runOperations({ state, audit, clock, random, log });
-  const sweep = createSweep({ state, store, identities, renders, audit, clock, log });
+  const sweep = createSweep({ state, store, identities, renders, held, contents, audit, clock, log });
   const gate = publishAssignments({
     state,
     hubId,
@@ -207,8 +258,8 @@ export function createHub(deps: HubDependencies): Hub {
     views,
     hubAddress: deps.hubAddress,
     wakeSource(source) {
-      // A bundler's start takes as long as the fetch: they go side by side.
-      bundler.prepare();
+      // What renders takes as long to start as the fetch: they go side by side.
+      renderer.prepare();
       tracker.wake(source);
     },
     brake,
@@ -264,7 +315,13 @@ export function createHub(deps: HubDependencies): Hub {
         before !== null &&
         (value.revoked === null) === (before.revoked === null) &&
         JSON.stringify(value.labels) === JSON.stringify(before.labels);
-      if (!isSame) wakeAllApps();
+      if (isSame) return;
+      wakeAllApps();
+      for (const app of state.apps()) if (dependsOnClusters(app)) renders.loop.wake(app.uid);
+    });
+    state.presence.onChange((_id, value, before) => {
+      if (value?.kubernetesVersion === before?.kubernetesVersion) return;
+      for (const app of state.apps()) if (dependsOnClusters(app)) renders.loop.wake(app.uid);
     });
     state.observed.onChange((_key, value, before) => {
       if (value !== null && mattersToPlanner(value, before)) drive.wake(value.app);
@@ -315,6 +372,7 @@ export function createHub(deps: HubDependencies): Hub {
       brake.start();
       drive.start();
       renders.loop.start();
+      late.loop.start();
       tracker.start();
       sweep.start();
       waitingFor.delete("store");
@@ -331,6 +389,7 @@ export function createHub(deps: HubDependencies): Hub {
       draining.abort();
       await sweep.stop();
       await tracker.stop();
+      await late.loop.stop();
       await renders.loop.stop();
       await operations.stop();
       later.stop();
@@ -343,6 +402,7 @@ export function createHub(deps: HubDependencies): Hub {
 
     async settled() {
       await renders.loop.idle();
+      await late.loop.idle();
       await operations.idle();
       await drive.idle();
       await brake.idle();

@@ -1,7 +1,8 @@
 import type { components } from "../api/generated/hub-api.ts";
 import { oneLine, printable } from "./printable.ts";
 
-export type Problem = components["schemas"]["Problem"];
+/** Codes that are newer than this client are told like any other. */
+export type Problem = Omit<components["schemas"]["Problem"], "code"> & { readonly code: string };
 
 /**
  * `apps/shop/deploy.yaml:17 (commit 4f2c9e1, document 2): "kind" is missing.` and, on lines of their own, what to do.

@@ -94,12 +94,12 @@ function appTone({ summary, problems, pin, deleting }: Schemas["App"]): "good" |
 export const releaseColumns = (now: number): readonly FieldColumn<Schemas["Release"]>[] => [
   { title: "RELEASE", align: "right", cell: (it) => `r${it.number}` },
   { title: "COMMIT", widthMin: 14, cell: (it) => commitText(it.commit, it.subject) },
-  { title: "OBJECTS", align: "right", cell: (it) => it.objects },
+  { title: "OBJECTS", align: "right", cell: (it) => it.objects ?? "-" },
   { title: "CAUSE", cell: (it) => it.cause.kind },
   { title: "AGE", align: "right", cell: (it) => age(it.created, now) },
   { title: "BECAUSE", isWide: true, cell: (it) => it.cause.detail },
-  { title: "BYTES", isWide: true, align: "right", cell: (it) => it.bytes },
-  { title: "DIGEST", isWide: true, cell: (it) => it.digest },
+  { title: "BYTES", isWide: true, align: "right", cell: (it) => it.bytes ?? "-" },
+  { title: "DIGEST", isWide: true, cell: (it) => it.digest ?? `${it.variants} variants` },
 ];
 
 export const placementColumns = (now: number): readonly FieldColumn<Schemas["Placement"]>[] => [

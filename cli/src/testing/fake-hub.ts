@@ -148,6 +148,7 @@ export const aRelease = (change: Partial<Schemas["Release"]> = {}): Schemas["Rel
   commit: "4f2c9e1aa0000000000000000000000000000000",
   subject: "Raise the timeout",
   digest: `b1:sha256:${"0".repeat(64)}`,
+  variants: 1,
   objects: 7,
   bytes: 4_096,
   cause: { kind: "commit", detail: "" },

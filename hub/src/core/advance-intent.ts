@@ -1,5 +1,5 @@
 import type { Instant } from "@muster/shared/clock.ts";
-import type { CommitId, Digest } from "@muster/shared/model/ids.ts";
+import type { CommitId } from "@muster/shared/model/ids.ts";
 import type { Epoch } from "@muster/shared/model/mark.ts";
 import { type AuditEntry, HUB_ACTOR } from "./documents/audit-entry.ts";
 import { INTENT_HISTORY_MAX, type Intent, stageOf, targetRelease } from "./documents/intent.ts";
@@ -11,14 +11,14 @@ export interface Rendered {
   readonly revision: number;
   /** Number of the Revision at which this commit was first seen: lower than `revision` for one that came back. */
   readonly firstSeen: number;
-  readonly digest: Digest;
+  /** Numbers of the kept Releases that give every cluster the same as this render. */
+  readonly sameAs: readonly number[];
   /** In the epoch of this number, the commit is newer than the head found at the epoch's first fetch. */
   readonly freshIn: number | null;
 }
 
 export interface AdvanceFacts {
   readonly newest: Release | null;
-  readonly releases: ReadonlyMap<number, Release>;
   /** Null until something was rendered since the hub started. */
   readonly rendered: Rendered | null;
   readonly hubEpoch: Epoch;
@@ -50,11 +50,11 @@ export function advanceIntent(intent: Intent, facts: AdvanceFacts): Intent | nul
 }
 
 /** Only a pin made by a rollback, and only by a Revision first seen after it that renders to the pinned digest. */
-function liftsPin({ pin }: Intent, { newest, rendered, releases }: AdvanceFacts): boolean {
+function liftsPin({ pin }: Intent, { newest, rendered }: AdvanceFacts): boolean {
   if (pin === null || !pin.fromRollback || rendered === null) return false;
   // Until its Release is there, the one that would follow the pin is the very one that was rolled back.
-  if (newest?.bundle.digest !== rendered.digest) return false;
-  return rendered.firstSeen > pin.revision && rendered.digest === releases.get(pin.release)?.bundle.digest;
+  if (newest === null || !rendered.sameAs.includes(newest.number)) return false;
+  return rendered.firstSeen > pin.revision && rendered.sameAs.includes(pin.release);
 }
 
 /**

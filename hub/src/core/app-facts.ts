@@ -1,4 +1,4 @@
-import type { AppName, ClusterId } from "@muster/shared/model/ids.ts";
+import type { AppName, ClusterId, Digest } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { AssignedEntry } from "./documents/assigned.ts";
 import type { StoredApp } from "./documents/definition.ts";
@@ -18,6 +18,8 @@ export interface PlacementFacts {
   readonly observed: ObservedEntry | null;
   /** What it waits for, of a cluster that the App leaves; absent or null: it does not leave. */
   readonly removal?: RemovalVerdict | null;
+  /** Of a target Release with many variants, the one that this cluster gets, as far as it is known. */
+  readonly wanted?: Digest | null;
 }
 
 /** Everything there is to say about one App: what `status`, `get` and `why` are computed from. */

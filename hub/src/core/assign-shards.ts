@@ -72,6 +72,7 @@ function nextEntry(
             generation: before.generation,
             release: before.content.kind === "run" ? before.content.release : null,
             payloadSha256: before.payloadSha256,
+            ...(before.content.kind === "run" && before.content.variant ? { digest: before.content.digest } : {}),
           },
         ];
   return {

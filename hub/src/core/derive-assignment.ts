@@ -2,7 +2,7 @@ import { type Assignment, type RemovalLimit, RUN_REQUIRES } from "@muster/shared
 import type { ClusterId, HubId } from "@muster/shared/model/ids.ts";
 import type { AssignedEntry } from "./documents/assigned.ts";
 import type { Intent } from "./documents/intent.ts";
-import type { Release } from "./documents/release.ts";
+import type { BundleFacts, Release } from "./documents/release.ts";
 
 /** What fixes an assignment, all of it stored: deriving twice gives the same value, and so the same bytes. */
 export interface AssignmentFacts {
@@ -36,9 +36,12 @@ export function deriveAssignment({ hubId, cluster, app, entry, release }: Assign
         requires: [...RUN_REQUIRES],
         content: {
           kind: "run",
-          bundle: release.bundle,
+          bundle: bundleOf(content, release),
           release: { number: release.number, commit: release.input.commit, direction: content.direction },
-          destination: release.options.destination,
+          destination: {
+            ...release.options.destination,
+            ...(content.variant ? { namespace: content.variant.namespace } : {}),
+          },
           sync: release.options.sync,
           ...limitOf(content),
         },
@@ -50,3 +53,12 @@ export function deriveAssignment({ hubId, cluster, app, entry, release }: Assign
 /** What was stored before there was a limit is sent without one: its bytes must stay what they were. */
 const limitOf = ({ removal }: { removal?: RemovalLimit | undefined }): { removal?: RemovalLimit } =>
   removal === undefined ? {} : { removal };
+
+function bundleOf(
+  { digest, variant }: Extract<AssignedEntry["content"], { kind: "run" }>,
+  { bundle, number }: Release,
+): BundleFacts {
+  if (variant) return { digest, objects: variant.objects, bytes: variant.bytes };
+  if (bundle === null) throw new Error(`an entry of r${number} does not say which variant it is`);
+  return bundle;
+}

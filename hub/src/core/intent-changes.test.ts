@@ -13,7 +13,7 @@ const rendered = (over: Partial<NonNullable<AdvanceFacts["rendered"]>> = {}) => 
   commit: "2".repeat(40) as CommitId,
   revision: 6,
   firstSeen: 6,
-  digest: digestOf("2"),
+  sameAs: [2],
   freshIn: null,
   ...over,
 });
@@ -21,7 +21,6 @@ const rendered = (over: Partial<NonNullable<AdvanceFacts["rendered"]>> = {}) => 
 describe("advanceIntent", () => {
   const facts = (over: Partial<AdvanceFacts> = {}): AdvanceFacts => ({
     newest: release(2),
-    releases: releases(release(1), release(2)),
     rendered: rendered(),
     hubEpoch: EPOCH_1,
     now: NOW,
@@ -48,8 +47,8 @@ describe("advanceIntent", () => {
     expect(next).toMatchObject({ pin: { release: 1 }, stages: [{ current: 1, candidate: 2 }] });
   });
 
-  const meets = rendered({ digest: digestOf("1") });
-  const r3 = release(3, { digest: digestOf("1") });
+  const meets = rendered({ sameAs: [1, 3] });
+  const r3 = release(3);
   it.each<[string, Intent["pin"], Partial<AdvanceFacts>, boolean]>([
     ["a later Revision that renders to the pinned digest", pin(), { rendered: meets, newest: r3 }, true],
     ["before its Release is there", pin(), { rendered: meets, newest: release(2) }, false],

@@ -48,6 +48,7 @@ const plan = ({
   planRollout({
     intent: intended,
     releases: releases(release(1), release(2), release(3)),
+    variants: new Map(),
     placed: new Set(placed),
     onUnplaced,
     assigned: new Map(assigned),
@@ -292,6 +293,7 @@ describe("whatever happens", () => {
           const facts = (): RolloutFacts => ({
             intent: intended,
             releases: releases(release(1), release(2), release(3)),
+            variants: new Map(),
             placed: new Set(one.placed.filter((id) => !one.revoked.includes(id))),
             onUnplaced: "delete",
             ...letGo(ids),

@@ -5,7 +5,7 @@ import type { Epoch } from "@muster/shared/model/mark.ts";
 import type { AssignedEntry } from "./documents/assigned.ts";
 import { type Intent, stageOf, targetRelease } from "./documents/intent.ts";
 import type { ObservedEntry } from "./documents/observed.ts";
-import type { Release } from "./documents/release.ts";
+import { type BundleFacts, hasSameOptions, type Release } from "./documents/release.ts";
 import { overrules } from "./epoch.ts";
 import { holdLeaving, markLeaving } from "./plan-removal.ts";
 import type { RemovalVerdict } from "./removal-brake.ts";
@@ -22,6 +22,8 @@ export interface FleetMember {
 export interface RolloutFacts {
   readonly intent: Intent;
   readonly releases: ReadonlyMap<number, Release>;
+  /** Of a target Release with many variants: what each placed cluster gets. Who is not in it waits for its render. */
+  readonly variants: ReadonlyMap<ClusterId, VariantContent>;
   /** Clusters that the App's placement wants. */
   readonly placed: ReadonlySet<ClusterId>;
   /** What happens in a cluster that the App leaves. */
@@ -33,6 +35,12 @@ export interface RolloutFacts {
   /** How much an agent may delete by a Release, unasked or approved; null: by the tombstone that it refused. */
   readonly pruneLimit: (release: number | null, cluster: ClusterId) => RemovalLimit;
   readonly now: Instant;
+}
+
+/** The variant of a Release that one cluster gets. */
+export interface VariantContent {
+  readonly bundle: BundleFacts;
+  readonly namespace: string;
 }
 
 export type AssignedContent = AssignedEntry["content"];
@@ -57,6 +65,7 @@ export type Decision =
       readonly code:
         | "Ahead"
         | "NoRelease"
+        | "Rendering"
         | "Revoked"
         | "UpToDate"
         | "RemovalInGrace"
@@ -132,7 +141,7 @@ function decide(cluster: ClusterId, facts: RolloutFacts): Decision | null {
   }
   if (
     entry !== undefined &&
-    isSame(entry.content, content) &&
+    isSame(entry.content, content, facts.releases) &&
     ahead === null &&
     !isRecovered(cluster, facts.intent, entry)
   ) {
@@ -149,7 +158,7 @@ type Wanted = { readonly kind: "content"; readonly content: AssignedContent; rea
 function wantedContent(
   cluster: ClusterId,
   entry: AssignedEntry | undefined,
-  { intent, releases, placed, onUnplaced, removals, pruneLimit }: RolloutFacts,
+  { intent, releases, variants, placed, onUnplaced, removals, pruneLimit }: RolloutFacts,
 ): Wanted | Extract<Decision, { kind: "hold" }> | null {
   const leaves = intent.deletion !== null || !placed.has(cluster);
   if (leaves) {
@@ -175,14 +184,22 @@ function wantedContent(
   if (release === undefined) {
     return { kind: "hold", cluster, code: "NoRelease", reason: "There is no Release of this App yet." };
   }
+  const variant = release.bundle === null ? variants.get(cluster) : null;
+  if (variant === undefined) {
+    const reason = `r${release.number} is not rendered for this cluster yet.`;
+    return { kind: "hold", cluster, code: "Rendering", reason };
+  }
   const before = entry?.content.kind === "run" ? entry.content : null;
   const direction = before !== null && before.release > release.number ? "back" : "forward";
   const content: AssignedContent = {
     kind: "run",
     release: release.number,
-    digest: release.bundle.digest,
+    digest: (variant?.bundle ?? (release.bundle as BundleFacts)).digest,
     // The same Release again keeps the direction it came by.
     direction: before?.release === release.number ? before.direction : direction,
+    ...(variant
+      ? { variant: { objects: variant.bundle.objects, bytes: variant.bundle.bytes, namespace: variant.namespace } }
+      : {}),
     removal: pruneLimit(release.number, cluster),
   };
   const reason = intent.pin === null ? `r${release.number} is what Git says.` : `Pinned to r${release.number}.`;
@@ -196,11 +213,21 @@ const withApproval = <T extends Extract<AssignedContent, { kind: "remove" }>>(
 ): T =>
   approval === null ? content : { ...content, removal: { approval, objectsMax: content.removal?.objectsMax ?? 0 } };
 
-function isSame(one: AssignedContent, other: AssignedContent): boolean {
+/** Of two Releases, one cluster's content may be the same: then nothing moves there. */
+function isSame(one: AssignedContent, other: AssignedContent, releases: RolloutFacts["releases"]): boolean {
   // A limit alone is no reason to assign anew; an approval is: the agent waits for it.
   if (other.removal?.approval != null && one.removal?.approval !== other.removal.approval) return false;
-  if (one.kind === "run") return other.kind === "run" && one.release === other.release;
-  return other.kind === one.kind && one.action === other.action;
+  if (one.kind !== "run") return other.kind === one.kind && one.action === other.action;
+  if (other.kind !== "run" || one.digest !== other.digest) return false;
+  if (one.release === other.release) return true;
+  const [from, to] = [releases.get(one.release), releases.get(other.release)];
+  return (
+    from !== undefined &&
+    to !== undefined &&
+    hasSameOptions(from, to) &&
+    (one.variant?.namespace ?? from.options.destination.namespace) ===
+      (other.variant?.namespace ?? to.options.destination.namespace)
+  );
 }
 
 /** A recovery gives its clusters marks of its epoch, whatever their App's own is; an entry never goes back. */
@@ -258,22 +285,26 @@ function completedRelease(
   const target = targetRelease(intent);
   if (target === null || intent.deletion !== null || stageOf(intent).completed === target) return null;
   if (decisions.some((decision) => decision.kind === "assign")) return null;
+  const upToDate = new Set(
+    decisions.flatMap((decision) =>
+      decision.kind === "hold" && decision.code === "UpToDate" ? [decision.cluster] : [],
+    ),
+  );
   let healthy = 0;
   for (const cluster of placed) {
     const entry = assigned.get(cluster);
     const member = fleet.get(cluster);
     if (member === undefined || !member.isConnected || unanswered(member.observed?.ahead ?? null, entry)) continue;
-    if (entry === undefined || !isHealthyAt(entry, target, member.observed)) return null;
+    if (entry === undefined || !upToDate.has(cluster) || !isHealthy(entry, member.observed)) return null;
     healthy += 1;
   }
   return healthy > 0 ? target : null;
 }
 
-function isHealthyAt(entry: AssignedEntry, release: number, observed: ObservedEntry | null): boolean {
+function isHealthy(entry: AssignedEntry, observed: ObservedEntry | null): boolean {
   const report = observed?.report;
   return (
     entry.content.kind === "run" &&
-    entry.content.release === release &&
     report?.phase === "Applied" &&
     report.health === "Healthy" &&
     report.generation === entry.generation &&

@@ -2,7 +2,7 @@ import { formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "./app-facts.ts";
 import { targetRelease } from "./documents/intent.ts";
-import type { Release } from "./documents/release.ts";
+import { hasSameOptions, type Release } from "./documents/release.ts";
 import { removalsInWords } from "./explain-removal.ts";
 import { firstCause } from "./first-cause.ts";
 import { isAhead, isCurrent, placementState } from "./fleet.ts";
@@ -15,9 +15,10 @@ export function viewRelease(release: Release): ReleaseView {
     number: release.number,
     commit: release.input.commit,
     subject: release.input.subject,
-    digest: release.bundle.digest,
-    objects: release.bundle.objects,
-    bytes: release.bundle.bytes,
+    digest: release.bundle?.digest ?? null,
+    objects: release.bundle?.objects ?? null,
+    bytes: release.bundle?.bytes ?? null,
+    variants: release.table?.variants ?? 1,
     cause: release.cause,
     created: iso(release.created),
   };
@@ -73,7 +74,7 @@ export function summarizeApp(facts: AppFacts): AppView {
     clusters: counted.filter(({ isPlaced }) => isPlaced).length,
     // One that leaves is there for a while yet, and no part of what the App's clusters are counted against.
     atTarget: count(
-      ({ placement, state }) => placement.removal == null && isAtTarget(placement, target) && state !== "Ahead",
+      ({ placement, state }) => placement.removal == null && isAtTarget(placement, facts, target) && state !== "Ahead",
     ),
     healthy: count(({ state }) => state === "Healthy"),
     failed: count(({ state }) => state === "Failed" || state === "Refused" || state === "Unhealthy"),
@@ -138,13 +139,22 @@ function shownTarget({ intent, newest, held }: AppFacts): number | null {
   return Math.max(newest?.number ?? 0, targetRelease(intent) ?? 0) || null;
 }
 
-/** Applied, with the very digest and generation: an assignment alone is not yet a fact. */
-const isAtTarget = ({ entry, observed }: PlacementFacts, target: number | null): boolean =>
-  target !== null &&
-  entry?.content.kind === "run" &&
-  entry.content.release === target &&
-  isCurrent(observed?.report ?? null, entry) &&
-  observed?.report?.phase === "Applied";
+/**
+ * Applied, with the very digest and generation: an assignment alone is not yet a fact. A Release that gives a cluster
+ * what it has already moves nothing there.
+ */
+function isAtTarget(
+  { entry, observed, wanted }: PlacementFacts,
+  { releases, newest }: AppFacts,
+  target: number | null,
+): boolean {
+  if (target === null || entry?.content.kind !== "run" || !isCurrent(observed?.report ?? null, entry)) return false;
+  if (observed?.report?.phase !== "Applied") return false;
+  if (entry.content.release === target) return true;
+  const [from, to] = [releases.get(entry.content.release), newest?.number === target ? newest : releases.get(target)];
+  if (from === undefined || to === undefined || !hasSameOptions(from, to)) return false;
+  return entry.content.digest === (to.bundle?.digest ?? wanted);
+}
 
 function problemsOf(facts: AppFacts): AppView["problems"] {
   if (facts.stored === null) return [];

@@ -64,10 +64,16 @@ export const releaseView = z.object({
   number: z.int(),
   commit: z.string(),
   subject: z.string(),
-  digest: z.string(),
-  objects: z.int(),
-  bytes: z.int(),
-  cause: z.object({ kind: z.enum(["commit", "definition"]), detail: z.string() }),
+  /** Null where clusters get different bundles. */
+  digest: z.string().nullable(),
+  objects: z.int().nullable(),
+  bytes: z.int().nullable(),
+  /** How many different bundles its clusters get. */
+  variants: z.int(),
+  cause: z.object({
+    kind: z.enum(["commit", "definition", "chart", "capability", "cluster", "renderer"]),
+    detail: z.string(),
+  }),
   created: time,
 });
 export type ReleaseView = z.infer<typeof releaseView>;

@@ -7,9 +7,15 @@ import { assignShards } from "../core/assign-shards.ts";
 import { shardKey } from "../core/documents/assigned.ts";
 import { HUB_ACTOR } from "../core/documents/audit-entry.ts";
 import { appKey, type StoredApp } from "../core/documents/definition.ts";
-import { type Intent, newIntent, stageOf } from "../core/documents/intent.ts";
+import { type Intent, newIntent, stageOf, targetRelease } from "../core/documents/intent.ts";
 import type { ObservedEntry } from "../core/documents/observed.ts";
-import { type Decision, type FleetMember, planRollout, type RolloutFacts } from "../core/plan-rollout.ts";
+import {
+  type Decision,
+  type FleetMember,
+  planRollout,
+  type RolloutFacts,
+  type VariantContent,
+} from "../core/plan-rollout.ts";
 import { isWanted } from "../core/wanted.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
 import type { Refusals } from "./answer-refusals.ts";
@@ -18,6 +24,8 @@ import type { RemovalBrake } from "./brake-removals.ts";
 import type { PruneGuard } from "./guard-prunes.ts";
 import type { HubState } from "./hub-state.ts";
 import { KeyedLoop } from "./keyed-loop.ts";
+import type { ReleaseContents } from "./render/release-contents.ts";
+import { placedClusters } from "./render/variant-clusters.ts";
 import type { Rendering } from "./render-releases.ts";
 import type { Traces } from "./trace.ts";
 
@@ -32,6 +40,9 @@ export interface DriveRolloutsDeps {
   readonly term: () => number;
   readonly isConnected: (cluster: ClusterId) => boolean;
   readonly renderingOf: (app: AppUid) => Rendering;
+  readonly contents: ReleaseContents;
+  /** A placed cluster's variant of its target Release is not rendered. */
+  readonly onMissing: (app: AppUid, release: number) => void;
   readonly brake: Pick<RemovalBrake, "verdictsOf" | "objectsMax">;
   readonly prunes: Pick<PruneGuard, "look" | "newestAdmitted" | "approvalOf">;
   readonly refusals: Refusals;
@@ -85,7 +96,7 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
       input.traces.mark(uid, "intended", clock.now());
       return true;
     }
-    const facts = gather(input, uid, intent, stored);
+    const facts = await gather(input, uid, intent, stored);
     const plan = planRollout(facts);
     const app = formatApp(intent.app);
     if (plan.recheckAt !== null) input.wakeAt(uid, plan.recheckAt);
@@ -156,7 +167,6 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
   function gitFacts(input: DriveRolloutsDeps, uid: AppUid): AdvanceFacts {
     return {
       newest: input.prunes.newestAdmitted(uid),
-      releases: state.releasesOf(uid),
       rendered: input.renderingOf(uid).rendered,
       hubEpoch: state.epoch,
       now: clock.now(),
@@ -207,7 +217,14 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
     return true;
   }
 
-  function gather(input: DriveRolloutsDeps, uid: AppUid, intent: Intent, stored: StoredApp | null): RolloutFacts {
+  async function gather(
+    input: DriveRolloutsDeps,
+    uid: AppUid,
+    intent: Intent,
+    stored: StoredApp | null,
+  ): Promise<RolloutFacts> {
+    // Read before the rest, which is of one moment.
+    const variants = await variantsFor(input, uid, intent, stored);
     const observed = state.observedOf(uid);
     const assigned = state.entriesOf(uid);
     const fleet = new Map<ClusterId, FleetMember>();
@@ -226,6 +243,7 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
     return {
       intent,
       releases: state.releasesOf(uid),
+      variants,
       placed,
       onUnplaced: stored?.definition.spec.onUnplaced.action ?? intent.deletion?.action ?? "keep",
       assigned,
@@ -250,6 +268,26 @@ function pruneLimits(
     const approval = refused.get(cluster) ?? (release === null ? null : (ofRelease.get(release) ?? null));
     return { approval, objectsMax: brake.objectsMax(observed.get(cluster)?.report?.objects ?? 0) };
   };
+}
+
+/** What each placed cluster gets of the target Release, where clusters get different things. Asks for what is missing. */
+async function variantsFor(
+  { state, contents, onMissing }: DriveRolloutsDeps,
+  uid: AppUid,
+  intent: Intent,
+  stored: StoredApp | null,
+): Promise<RolloutFacts["variants"]> {
+  const target = targetRelease(intent);
+  const release = target === null ? undefined : state.releasesOf(uid).get(target);
+  const variants = new Map<ClusterId, VariantContent>();
+  if (stored === null || intent.deletion !== null || release === undefined || release.bundle !== null) return variants;
+  let isComplete = true;
+  for (const [cluster, content] of await contents.of(release, placedClusters(state, stored.definition.spec.clusters))) {
+    if (content.kind === "rendered") variants.set(cluster, content);
+    else isComplete = false;
+  }
+  if (!isComplete) onMissing(uid, release.number);
+  return variants;
 }
 
 /** A change that comes from outside the intent (labels, the selector) still goes through it. */

@@ -1,5 +1,5 @@
 import type { Log } from "@muster/shared/log.ts";
-import { type AppUid, type ClusterId, type Digest, formatApp } from "@muster/shared/model/ids.ts";
+import { type AppUid, type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
 import { APPROVAL_NAMES_MAX, type Approval, pruneKey } from "../core/documents/approval.ts";
 import { stageOf } from "../core/documents/intent.ts";
 import type { Release } from "../core/documents/release.ts";
@@ -9,6 +9,8 @@ import type { RemovalBrake } from "./brake-removals.ts";
 import { compareBundles, type Dropped } from "./bundle-refs.ts";
 import type { HubState } from "./hub-state.ts";
 import type { ApprovalBook } from "./keep-approvals.ts";
+import type { ReleaseContents } from "./render/release-contents.ts";
+import { toVariantCluster } from "./render/variant-clusters.ts";
 
 /** Different bundles that are compared for one Release; where there are more, the agents' own count stands alone. */
 const COMPARISONS_MAX = 200;
@@ -24,6 +26,12 @@ export interface PruneGuard {
   approvalOf(app: AppUid, release: number): string | null;
 }
 
+/** What some clusters run. */
+interface Running {
+  readonly side: Parameters<typeof compareBundles>[1];
+  readonly clusters: ClusterId[];
+}
+
 /**
  * Release → may it be rolled out? One that drops more objects from a bundle than may go unasked is held until a person
  * approves; what runs stays, and the next Release is looked at for itself.
@@ -33,6 +41,7 @@ export function guardPrunes(deps: {
   readonly blobs: Pick<Blobs, "get">;
   readonly brake: Pick<RemovalBrake, "objectsMax">;
   readonly approvals: ApprovalBook;
+  readonly contents: Pick<ReleaseContents, "of">;
   readonly log: Log;
 }): PruneGuard {
   const { state, brake, approvals, log } = deps;
@@ -50,20 +59,23 @@ export function guardPrunes(deps: {
 
   /** The newest Release, if it is not in the intent yet. */
   function candidate(app: AppUid): Release | null {
-    const newest = state.newestRelease(app);
+    const newest = state.newestShipped(app);
     const intent = state.intents.get(app);
     if (newest === null || intent === null || intent.deletion !== null) return null;
     return newest.number > (stageOf(intent).candidate ?? 0) ? newest : null;
   }
 
   /** What clusters run now, each kind once, with how many there are of it. */
-  function running(app: AppUid): Map<string, { release: Release; digest: Digest; clusters: ClusterId[] }> {
-    const kinds = new Map<string, { release: Release; digest: Digest; clusters: ClusterId[] }>();
+  function running(app: AppUid): Map<string, Running> {
+    const kinds = new Map<string, Running>();
     for (const [cluster, { content }] of state.entriesOf(app)) {
       const release = content.kind === "run" ? state.releasesOf(app).get(content.release) : undefined;
       if (content.kind !== "run" || release === undefined) continue;
-      const key = `${content.digest} ${release.options.destination.namespace}`;
-      const kind = kinds.get(key) ?? { release, digest: content.digest, clusters: [] };
+      const { digest, variant } = content;
+      const namespace = variant?.namespace ?? release.options.destination.namespace;
+      const key = `${digest} ${namespace}`;
+      const objects = variant?.objects ?? release.bundle?.objects ?? 0;
+      const kind = kinds.get(key) ?? { side: { digest, objects, namespace }, clusters: [] };
       kind.clusters.push(cluster);
       kinds.set(key, kind);
     }
@@ -108,16 +120,25 @@ export function guardPrunes(deps: {
   }
 
   /** The largest drop beyond what may go unasked; null: there is none. */
-  async function compare(next: Release, kinds: ReturnType<typeof running>): Promise<Dropped | null> {
+  async function compare(next: Release, kinds: ReadonlyMap<string, Running>): Promise<Dropped | null> {
+    const clusters = [...kinds.values()].flatMap((kind) => kind.clusters);
+    const records = clusters.flatMap((id) => state.clusters.get(id) ?? []);
+    const contents = await deps.contents.of(
+      next,
+      records.map((record) => toVariantCluster(state, record)),
+    );
+    const pairs = new Map<string, { from: Running["side"]; to: Running["side"] }>();
+    for (const [key, { side, clusters }] of kinds) {
+      for (const cluster of clusters) {
+        const content = contents.get(cluster);
+        if (content?.kind !== "rendered") continue;
+        const { bundle, namespace } = content;
+        pairs.set(`${key} ${bundle.digest} ${namespace}`, { from: side, to: { ...bundle, namespace } });
+      }
+    }
     let worst: Dropped | null = null;
-    const to = {
-      digest: next.bundle.digest,
-      objects: next.bundle.objects,
-      namespace: next.options.destination.namespace,
-    };
-    for (const { release, digest } of [...kinds.values()].slice(0, COMPARISONS_MAX)) {
-      const { namespace } = release.options.destination;
-      const found = await compareBundles(deps.blobs, { digest, objects: release.bundle.objects, namespace }, to);
+    for (const { from, to } of [...pairs.values()].slice(0, COMPARISONS_MAX)) {
+      const found = await compareBundles(deps.blobs, from, to);
       if (found.dropped > brake.objectsMax(found.of) && found.dropped > (worst?.dropped ?? 0)) worst = found;
     }
     return worst;
@@ -153,7 +174,7 @@ export function guardPrunes(deps: {
       const next = candidate(app);
       const found = looked.get(app);
       const isLookedAt = next === null || found?.release === next.number;
-      if (isLookedAt && held(app) === null) return state.newestRelease(app);
+      if (isLookedAt && held(app) === null) return state.newestShipped(app);
       const intent = state.intents.get(app);
       return intent === null ? null : (state.releasesOf(app).get(stageOf(intent).candidate ?? 0) ?? null);
     },

@@ -25,8 +25,9 @@ import { type Intent, intents } from "../core/documents/intent.ts";
 import { type ObservedEntry, type ObservedShard, observedShards } from "../core/documents/observed.ts";
 import { type Operation, operations } from "../core/documents/operation.ts";
 import { type Presence, presences } from "../core/documents/presence.ts";
-import { type Release, releases } from "../core/documents/release.ts";
+import { type LateVariant, lateVariants, type Release, releases } from "../core/documents/release.ts";
 import { type SourceStatus, sourceStatuses } from "../core/documents/source-status.ts";
+import { otherSources } from "../core/variants.ts";
 import type { Documents } from "../ports/store.ts";
 import type { AuditDrain } from "./drain-audit.ts";
 import { Mirror } from "./mirror.ts";
@@ -37,6 +38,7 @@ export class HubState {
   readonly sourceStatuses: Mirror<SourceStatus>;
   readonly intents: Mirror<Intent>;
   readonly releases: Mirror<Release>;
+  readonly lateVariants: Mirror<LateVariant>;
   readonly assigned: Mirror<AssignedShard>;
   readonly observed: Mirror<ObservedShard>;
   readonly clusters: Mirror<ClusterRecord>;
@@ -61,6 +63,7 @@ export class HubState {
     this.sourceStatuses = new Mirror(documents, sourceStatuses);
     this.intents = new Mirror(documents, intents, isDrained);
     this.releases = new Mirror(documents, releases);
+    this.lateVariants = new Mirror(documents, lateVariants);
     this.assigned = new Mirror(documents, assignedShards);
     this.observed = new Mirror(documents, observedShards);
     this.clusters = new Mirror(documents, clusters, isDrained);
@@ -102,6 +105,7 @@ export class HubState {
   #all(): Mirror<never>[] {
     return [
       this.releases,
+      this.lateVariants,
       this.epochs,
       this.definitions,
       this.sourceStatuses,
@@ -146,6 +150,7 @@ export class HubState {
     for (const found of this.definitions.values()) if (found.kind === "Source" && !found.deleted) yield found;
   }
 
+  /** Apps that a Source gives anything to: their own directory, or values. */
   *appsOf(source: AppName): Generator<StoredApp> {
     for (const key of this.#appsOfSource.get(sourceKey(source)) ?? []) {
       const found = this.definitions.get(key);
@@ -200,6 +205,15 @@ export class HubState {
     return newest;
   }
 
+  /** The newest that is not held. */
+  newestShipped(app: AppUid): Release | null {
+    let newest: Release | null = null;
+    for (const release of this.releasesOf(app).values()) {
+      if (!release.held && (newest === null || release.number > newest.number)) newest = release;
+    }
+    return newest;
+  }
+
   clusterByName(name: string): ClusterRecord | null {
     for (const record of this.clusters.values()) if (record.name === name) return record;
     return null;
@@ -229,13 +243,13 @@ export class HubState {
 
   #indexDefinition(key: string, value: StoredDefinition | null, before: StoredDefinition | null): void {
     if (before?.kind === "App") {
-      dropFrom(this.#appsOfSource, sourceKey(sourceOf(before)), key);
+      for (const source of sourcesOf(before)) dropFrom(this.#appsOfSource, source, key);
       this.#appKeyOfUid.delete(before.uid);
     }
     if (value?.kind === "App" && !value.deleted) {
-      const source = sourceKey(sourceOf(value));
-      const apps = this.#appsOfSource.get(source) ?? new Set();
-      this.#appsOfSource.set(source, apps.add(key));
+      for (const source of sourcesOf(value)) {
+        this.#appsOfSource.set(source, (this.#appsOfSource.get(source) ?? new Set()).add(key));
+      }
       this.#appKeyOfUid.set(value.uid, key);
     }
   }
@@ -301,3 +315,9 @@ function dropFrom(index: Map<string, Set<string>>, key: string, member: string):
   members?.delete(member);
   if (members?.size === 0) index.delete(key);
 }
+
+/** Keys of the Sources that an App is rendered from. */
+const sourcesOf = (app: StoredApp): string[] => {
+  const { project } = app.definition.metadata;
+  return [sourceOf(app), ...otherSources(app.definition.spec).map((name) => ({ project, name }))].map(sourceKey);
+};

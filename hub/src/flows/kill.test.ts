@@ -106,7 +106,7 @@ async function killedAt(write: number, when: "before" | "after"): Promise<{ writ
 
 async function newestContent(): Promise<string> {
   const [newest] = await fixture.hub.queries.releases(shop);
-  const bytes = newest === undefined ? null : await fixture.store.blobs.get(newest.digest);
+  const bytes = newest?.digest == null ? null : await fixture.store.blobs.get(newest.digest);
   return new TextDecoder().decode(bytes ?? new Uint8Array());
 }
 

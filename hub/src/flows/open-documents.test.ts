@@ -1,6 +1,7 @@
 import { systemClock } from "@muster/shared/system-clock.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openSqliteStore } from "../adapters/store/sqlite/open.ts";
+import { DOCUMENTS_VERSION } from "../core/documents/schema-version.ts";
 import type { Store } from "../ports/store.ts";
 import { hasLived, type Migration, openDocuments } from "./open-documents.ts";
 
@@ -17,7 +18,7 @@ describe("openDocuments", () => {
     await openDocuments(store.documents, { hubVersion: "0.1.1" });
     expect(await hasLived(store.documents)).toBe(true);
     expect((await store.documents.get({ collection: "meta", key: "documents" }))?.value).toEqual({
-      version: 1,
+      version: DOCUMENTS_VERSION,
       writtenBy: "0.1.0",
     });
   });
@@ -35,7 +36,7 @@ describe("openDocuments", () => {
   });
 
   it("carries out the steps that are missing, each once, and goes on where it was killed", async () => {
-    await openDocuments(store.documents, { hubVersion: "0.1.0" });
+    await openDocuments(store.documents, { hubVersion: "0.1.0", versionKnown: 1 });
     const done: string[] = [];
     let isKilled = true;
     const migrations: Migration[] = [

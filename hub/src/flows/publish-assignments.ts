@@ -291,7 +291,12 @@ function wasAssigned(state: HubState, cluster: ClusterId, digest: Digest): boole
   for (const [app, { content, history }] of state.entriesIn(cluster)) {
     if (content.kind === "run" && content.digest === digest) return true;
     const releases = state.releasesOf(app);
-    if (history.some(({ release }) => release !== null && releases.get(release)?.bundle.digest === digest)) return true;
+    const wasHere = history.some(
+      (former) =>
+        former.digest === digest ||
+        (former.release !== null && releases.get(former.release)?.bundle?.digest === digest),
+    );
+    if (wasHere) return true;
   }
   return false;
 }

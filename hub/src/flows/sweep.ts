@@ -9,6 +9,9 @@ import type { Store } from "../ports/store.ts";
 import { bundleOfBlob } from "./bundle-refs.ts";
 import type { AuditDrain } from "./drain-audit.ts";
 import type { HubState } from "./hub-state.ts";
+import type { HeldBundles } from "./render/held-bundles.ts";
+import type { ReleaseContents } from "./render/release-contents.ts";
+import { chartBlob } from "./render/supply-charts.ts";
 import type { RenderReleases } from "./render-releases.ts";
 
 const EVERY_MS = 10 * 60_000;
@@ -33,12 +36,14 @@ export function createSweep(deps: {
   state: HubState;
   store: Pick<Store, "documents" | "blobs">;
   identities: Pick<ClusterIdentities, "forget">;
-  renders: Pick<RenderReleases, "isHeld" | "forget">;
+  renders: Pick<RenderReleases, "forget">;
+  held: Pick<HeldBundles, "isHeld">;
+  contents: Pick<ReleaseContents, "tableOf">;
   audit: AuditDrain;
   clock: Clock;
   log: Log;
 }): Sweep {
-  const { state, store, identities, renders, audit, clock, log } = deps;
+  const { state, store, identities, renders, held, contents, audit, clock, log } = deps;
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
 
@@ -83,16 +88,42 @@ export function createSweep(deps: {
     return releasesToKeep([...numbers], intent, state.entriesOf(uid).values()).has(number);
   }
 
-  async function sweepBundles(): Promise<void> {
+  async function sweepBlobs(): Promise<void> {
     const young = clock.now() - BUNDLE_AGE_MS_MIN;
-    for await (const blob of store.blobs.list()) {
+    const old: { name: string; bytes: number }[] = [];
+    for await (const blob of store.blobs.list()) if (blob.storedAt <= young) old.push(blob);
+    let needed = await neededBlobs();
+    for (const blob of old) {
       if (stopping.signal.aborted) return;
-      // Judged one by one, at the last moment: a Release may have been made since the round began.
-      const digest = bundleOfBlob(blob.name);
-      const isNeeded = [...state.releases.values()].some((release) => release.bundle.digest === digest);
-      if (isNeeded || blob.storedAt > young || renders.isHeld(digest)) continue;
+      // The list of what is in a bundle is kept beside it.
+      const name = bundleOfBlob(blob.name);
+      if (needed.has(name) || held.isHeld(name)) continue;
+      // Judged at the last moment: a Release may have been made since the round began.
+      needed = await neededBlobs();
+      if (needed.has(name) || held.isHeld(name)) continue;
       await store.blobs.delete(blob.name);
-      log.debug({ digest: blob.name, bytes: blob.bytes }, "bundle swept");
+      log.debug({ blob: blob.name, bytes: blob.bytes }, "blob swept");
+    }
+  }
+
+  /** Bundles, tables of variants and chart archives of every Release that is kept. */
+  async function neededBlobs(): Promise<ReadonlySet<string>> {
+    const names = new Set<string>();
+    for (const release of [...state.releases.values()]) {
+      if (release.bundle) names.add(release.bundle.digest);
+      for (const { digest } of release.input.charts) names.add(chartBlob(digest));
+      if (release.table === null) continue;
+      names.add(release.table.blob);
+      const table = await contents.tableOf(release);
+      for (const { bundle } of table?.variants ?? []) if (bundle) names.add(bundle.digest);
+    }
+    for (const { variant } of state.lateVariants.values()) if (variant.bundle) names.add(variant.bundle.digest);
+    return names;
+  }
+
+  async function sweepLateVariants(): Promise<void> {
+    for (const [key, { app, number }] of [...state.lateVariants.entries()]) {
+      if (!state.releasesOf(app).has(number)) await state.lateVariants.remove(key);
     }
   }
 
@@ -157,8 +188,9 @@ export function createSweep(deps: {
       await sweepDefinitions();
       await sweepClusters();
       await sweepReleases();
+      await sweepLateVariants();
       await sweepDetails();
-      await sweepBundles();
+      await sweepBlobs();
     });
 
   return {

@@ -3,6 +3,7 @@ import { silentLog } from "@muster/shared/log.ts";
 import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import type { KeyHash } from "@muster/shared/model/joining.ts";
 import { systemClock } from "@muster/shared/system-clock.ts";
+import { createPlainRenderer } from "../adapters/render/plain/create-plain-renderer.ts";
 import { openSqliteStore } from "../adapters/store/sqlite/open.ts";
 import { createHub, type Hub, type HubDependencies } from "../create-hub.ts";
 import type { Actor } from "../ports/hub-commands.ts";
@@ -11,7 +12,9 @@ import { FakeAgent } from "./fake-agent.ts";
 import { FakeBundler } from "./fake-bundler.ts";
 import { fakeCredentials } from "./fake-credentials.ts";
 import { FakeGit } from "./fake-git.ts";
+import { FakeRenderer } from "./fake-renderer.ts";
 import { FakeVerifier } from "./fake-verifier.ts";
+import { noArtifacts, noCharts } from "./no-registries.ts";
 import { createTestKeys } from "./test-keys.ts";
 
 export const person: Actor = { kind: "person", name: "ada@example.com", from: "127.0.0.1" };
@@ -39,6 +42,8 @@ export class HubFixture {
   readonly credentials = fakeCredentials();
   readonly verifier = new FakeVerifier();
   readonly bundler = new FakeBundler();
+  readonly kustomize = new FakeRenderer("kustomize");
+  readonly helm = new FakeRenderer("helm");
   readonly keys = createTestKeys();
   readonly agents = new Map<string, FakeAgent>();
   store: Store;
@@ -59,7 +64,10 @@ export class HubFixture {
       store: opts.wrap?.(this.store) ?? this.store,
       git: this.git,
       verifier: this.verifier,
+      renderers: { plain: createPlainRenderer(), kustomize: this.kustomize, helm: this.helm },
       bundler: this.bundler,
+      charts: noCharts,
+      artifacts: noArtifacts,
       link: null,
       keys: this.keys,
       credentials: this.credentials,

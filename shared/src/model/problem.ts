@@ -23,6 +23,7 @@ export const problemCode = z.enum([
   "SymlinkRefused",
   "SubmoduleRefused",
   "RenderFailed",
+  "ChartUnavailable",
   "RenderTimeout",
   "RenderMemory",
   "OutputTooLarge",

@@ -1240,19 +1240,20 @@ export interface components {
             token: string;
         };
         Release: {
-            bytes: number;
+            bytes: number | null;
             cause: {
                 detail: string;
                 /** @enum {string} */
-                kind: "commit" | "definition";
+                kind: "commit" | "definition" | "chart" | "capability" | "cluster" | "renderer";
             };
             commit: string;
             /** Format: date-time */
             created: string;
-            digest: string;
+            digest: string | null;
             number: number;
-            objects: number;
+            objects: number | null;
             subject: string;
+            variants: number;
         };
         RenewRequestInput: {
             agentTime: number;

@@ -11,7 +11,14 @@ export const ASSIGNED_HISTORY_MAX = 3;
 
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
 
-const former = z.object({ epoch, generation, release: z.int().nullable(), payloadSha256: hex });
+const former = z.object({
+  epoch,
+  generation,
+  release: z.int().nullable(),
+  payloadSha256: hex,
+  /** Of a Release with many variants, the one that this cluster had. */
+  digest: digest.optional(),
+});
 
 /**
  * What one cluster was last assigned. Together with the Release it names, this gives the signed payload byte for byte;
@@ -30,6 +37,8 @@ export const assignedEntry = z.object({
       release: z.int(),
       digest,
       direction: z.enum(["forward", "back"]),
+      /** Of a Release with many variants: what the payload says of this cluster's own. */
+      variant: z.object({ objects: z.int(), bytes: z.int(), namespace: z.string().max(63) }).optional(),
       removal: removalLimit.optional(),
     }),
     z.object({ kind: z.literal("remove"), action: z.enum(["delete", "keep"]), removal: removalLimit.optional() }),

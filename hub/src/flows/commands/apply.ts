@@ -9,6 +9,7 @@ import type { Definition } from "@muster/shared/model/definitions.ts";
 import { type AppName, type AppUid, formatApp } from "@muster/shared/model/ids.ts";
 import { parseDefinition } from "@muster/shared/model/parse-definition.ts";
 import { nearestName } from "@muster/shared/nearest-name.ts";
+import { stableJson } from "@muster/shared/stable-json.ts";
 import type { AuditEntry } from "../../core/documents/audit-entry.ts";
 import { appKey, appSetKey, projectKey, type StoredDefinition, sourceKey } from "../../core/documents/definition.ts";
 import { place } from "../../core/placement.ts";
@@ -248,13 +249,7 @@ async function store(
 }
 
 /** Both went through the same schema, so equal content has equal text but for the order in which labels were written. */
-const isEqual = (one: unknown, other: unknown): boolean => sorted(one) === sorted(other);
-const sorted = (value: unknown): string =>
-  JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
+const isEqual = (one: unknown, other: unknown): boolean => stableJson(one) === stableJson(other);
 
 /** A Cluster's definition holds its labels: those it names are the cluster's labels from now on. */
 async function applyCluster(deps: Deps, actor: Actor, definition: ClusterDefinition, dryRun: boolean): Promise<Result> {
