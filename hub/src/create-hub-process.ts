@@ -9,20 +9,26 @@ import { VERSION } from "@muster/shared/version.ts";
 import { authenticateByHash } from "./adapters/api/auth.ts";
 import { createApiServer } from "./adapters/api/server.ts";
 import { createWorkerBundler } from "./adapters/bundle/worker-bundler.ts";
+import { createChartSource } from "./adapters/charts/create-chart-source.ts";
 import { openMountedCredentials } from "./adapters/credentials/open.ts";
 import { openGit } from "./adapters/git/open.ts";
 import { openHubKeys } from "./adapters/keys/open-hub-keys.ts";
 import { createGrpcAgentLink } from "./adapters/link/grpc/create-grpc-agent-link.ts";
 import { createPrometheusMetrics } from "./adapters/metrics/prometheus.ts";
 import { createAddressPolicy } from "./adapters/network/address-policy.ts";
+import { createHttpClient } from "./adapters/network/http-client.ts";
 import { parseAllowed } from "./adapters/network/judge-address.ts";
 import { type ConnectionOptions, createJudgedDispatcher } from "./adapters/network/judged-dispatcher.ts";
+import { createOciCharts } from "./adapters/oci/oci-charts.ts";
+import { openArtifacts } from "./adapters/oci/open-artifacts.ts";
+import { createOciRegistry } from "./adapters/oci/registry.ts";
 import { openVerifier } from "./adapters/signatures/open-verifier.ts";
 import { openSqliteStore } from "./adapters/store/sqlite/open.ts";
 import { keepAdminToken } from "./admin-token.ts";
 import { type HubConfig, removalGuardOf } from "./config.ts";
 import { createHub } from "./create-hub.ts";
 import { hasLived } from "./flows/open-documents.ts";
+import { openHubRenderers } from "./open-hub-renderers.ts";
 
 /** What those who start a hub may tell others of it. */
 export interface HubAccess {
@@ -116,6 +122,15 @@ async function open(
   closers.push(() => verifier.close());
   const bundler = createWorkerBundler({ workers: config["render-workers"], log });
   closers.push(() => bundler.close());
+  const { renderers, close: closeRenderers } = await openHubRenderers(config, log);
+  closers.push(() => closeRenderers());
+  const http = createHttpClient({ dispatcherOf });
+  closers.push(() => http.close());
+  const registry = createOciRegistry({ http, clock });
+  const charts = createChartSource({ http, oci: createOciCharts({ registry }) });
+  closers.push(() => charts.close());
+  const artifacts = await openArtifacts({ registry, directory: join(folder, "artifacts") });
+  closers.push(() => artifacts.close());
   const { metrics, text: metricsText } = createPrometheusMetrics();
 
   let address = config.address ?? "";
@@ -124,7 +139,10 @@ async function open(
     store,
     git,
     verifier,
+    renderers,
     bundler,
+    charts,
+    artifacts,
     link: createGrpcAgentLink({ ...linkListen, authority: keys.authority, certificate, clock, log }),
     keys,
     credentials,

@@ -4,12 +4,14 @@ import { describe, expect, it } from "vitest";
 import {
   isUniform,
   otherSources,
+  type RenderSpec,
   renderSpecOf,
+  resolveVariants,
   type VariantCluster,
   type VariantInput,
-  variantsOf,
 } from "./variants.ts";
 
+const resolve = (spec: RenderSpec, references: readonly string[]) => resolveVariants(spec, references, (text) => text);
 const eu: VariantCluster = cluster("eu-1", { region: "eu" });
 const us: VariantCluster = cluster("us-1", { region: "us" });
 const other: VariantCluster = cluster("us-2", { region: "us" });
@@ -22,17 +24,17 @@ const specOf = (over: object): AppSpec =>
   appSpec.parse({ source: { name: "fleet", path: "apps/shop" }, clusters: { all: true }, ...over });
 
 const inputOf = (over: object, at: VariantCluster | null, references: readonly string[] = []): VariantInput => {
-  const resolved = variantsOf(renderSpecOf(specOf(over)), references)(at);
+  const resolved = resolve(renderSpecOf(specOf(over)), references)(at);
   if (resolved.kind === "invalid") throw new Error(JSON.stringify(resolved.problems));
   return resolved.variant.input;
 };
 
 const keyOf = (over: object, at: VariantCluster, references: readonly string[] = []): string => {
-  const resolved = variantsOf(renderSpecOf(specOf(over)), references)(at);
+  const resolved = resolve(renderSpecOf(specOf(over)), references)(at);
   return resolved.kind === "variant" ? resolved.variant.key : "invalid";
 };
 
-describe("variantsOf", () => {
+describe("resolveVariants", () => {
   const region = { matchLabels: { region: "eu" } };
 
   it("gives clusters with equal inputs one variant, whatever they are called", () => {
@@ -82,7 +84,7 @@ describe("variantsOf", () => {
 
   it("names the field and the nearest variable when one has no value", () => {
     const spec = renderSpecOf(specOf({ source: { name: "fleet", path: "clusters/${cluster.labels.regoin}" } }));
-    expect(variantsOf(spec, [])(eu)).toMatchObject({
+    expect(resolve(spec, [])(eu)).toMatchObject({
       kind: "invalid",
       problems: [
         {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { referencesIn, substituteValue } from "@muster/shared/manifest/substitute-value.ts";
 import type { AppSpec, Override, ValuesFile } from "@muster/shared/model/definitions/app.ts";
 import type { ClusterId } from "@muster/shared/model/ids.ts";
@@ -67,9 +66,10 @@ export type Resolved =
  * that are mentioned share the work as well as the result. `references`: the variables that the manifests mention, as
  * far as they are known.
  */
-export function variantsOf(
+export function resolveVariants(
   spec: RenderSpec,
   references: readonly string[],
+  hash: (text: string) => string,
 ): (cluster: VariantCluster | null) => Resolved {
   const mentioned = clusterReferences(spec, references);
   const known = new Map<string, Resolved>();
@@ -84,7 +84,11 @@ export function variantsOf(
     const found = known.get(signature);
     if (found) return found;
     const overrides = spec.overrides.filter((_, index) => matched[index]);
-    const resolved = resolve(spec, overrides, values, { references, kubernetes: cluster?.facts["kubernetes"] ?? null });
+    const resolved = resolve(spec, overrides, values, {
+      references,
+      kubernetes: cluster?.facts["kubernetes"] ?? null,
+      hash,
+    });
     known.set(signature, resolved);
     return resolved;
   };
@@ -116,7 +120,15 @@ function resolve(
   spec: RenderSpec,
   overrides: readonly Override[],
   cluster: Readonly<Record<string, string>>,
-  { references, kubernetes }: { references: readonly string[]; kubernetes: string | null },
+  {
+    references,
+    kubernetes,
+    hash,
+  }: {
+    references: readonly string[];
+    kubernetes: string | null;
+    hash: (text: string) => string;
+  },
 ): Resolved {
   // Variables may be made of the cluster's; everything else of both.
   const vars = substituteValue(mergeAll([spec.vars, ...overrides.map(({ vars = {} }) => vars)]), cluster);
@@ -135,7 +147,7 @@ function resolve(
     createNamespace: spec.destination.createNamespace,
     values: spec.substitute ? Object.fromEntries(mentioned.map((name) => [name, values[name] as string])) : null,
   };
-  return { kind: "variant", variant: { key: createHash("sha256").update(stableJson(input)).digest("hex"), input } };
+  return { kind: "variant", variant: { key: hash(stableJson(input)), input } };
 }
 
 const inField =

@@ -1,11 +1,11 @@
 import {
   type Closure,
+  RENDER_LIMITS,
   type Renderer,
   type RendererKind,
   type RenderJob,
   type RenderRequest,
   type RenderResult,
-  RENDER_LIMITS,
   type TraceResult,
 } from "../ports/renderer.ts";
 import type { SourceTree } from "../ports/source-tree.ts";

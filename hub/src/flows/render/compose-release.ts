@@ -10,10 +10,11 @@ import {
   type VariantEntry,
   type VariantTable,
 } from "../../core/documents/release.ts";
-import { renderSpecOf, variantsOf } from "../../core/variants.ts";
+import { renderSpecOf } from "../../core/variants.ts";
 import type { ClusterContent } from "./release-contents.ts";
 import type { RenderOrigin } from "./render-inputs.ts";
 import type { RenderedApp } from "./render-variants.ts";
+import { variantsOf } from "./variants-of.ts";
 
 /** What a render gave, as a Release would hold it. */
 export interface Composed {

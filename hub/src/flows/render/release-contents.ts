@@ -8,8 +8,9 @@ import {
   variantTable,
 } from "../../core/documents/release.ts";
 import type { VariantContent } from "../../core/plan-rollout.ts";
-import { type Variant, type VariantCluster, variantsOf } from "../../core/variants.ts";
+import type { Variant, VariantCluster } from "../../core/variants.ts";
 import type { Blobs } from "../../ports/store.ts";
+import { variantsOf } from "./variants-of.ts";
 
 const TABLES_MAX = 64;
 

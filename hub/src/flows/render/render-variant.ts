@@ -21,8 +21,8 @@ import {
 } from "../../ports/renderer.ts";
 import type { SourceTree } from "../../ports/source-tree.ts";
 import type { Blobs } from "../../ports/store.ts";
-import { COVER_MAX, type CoverEntry, closureHash, coverOf } from "./closure.ts";
 import { detectRenderer } from "../detect-renderer.ts";
+import { COVER_MAX, type CoverEntry, closureHash, coverOf } from "./closure.ts";
 import { toRenderRequest } from "./render-request.ts";
 
 const RENDER_TIMEOUT_MS = 60_000;

@@ -1,15 +1,9 @@
 import type { ClusterId, Digest } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { Release, VariantEntry } from "../../core/documents/release.ts";
-import {
-  isUniform,
-  type RenderSpec,
-  type Resolved,
-  type Variant,
-  type VariantCluster,
-  variantsOf,
-} from "../../core/variants.ts";
+import { isUniform, type RenderSpec, type Resolved, type Variant, type VariantCluster } from "../../core/variants.ts";
 import type { RenderedVariant, VariantJob, VariantRenderer } from "./render-variant.ts";
+import { variantsOf } from "./variants-of.ts";
 
 /** Of one App at the same time: bundles are as large as they are, so this bounds the memory. */
 const AT_ONCE_MAX = 4;
