@@ -120,19 +120,30 @@ export const objectsLimit = (guard: RemovalGuard, inventory: number): number =>
 /** What each pair that leaves is to wait for, and what to ask people. Pure; the same facts give the same plan. */
 export function decideRemovals(facts: RemovalFacts): RemovalPlan {
   const verdicts = new Map<AppUid, Map<ClusterId, RemovalVerdict>>();
+  const limits = new Map<AppUid, number>();
+  let recheckAt = Number.POSITIVE_INFINITY;
   const say = (verdict: RemovalVerdict): void => {
     const { app, cluster } = verdict.pair;
-    const ofApp = verdicts.get(app) ?? new Map();
-    verdicts.set(app, ofApp.set(cluster, verdict));
+    const ofApp = verdicts.get(app);
+    if (ofApp === undefined) verdicts.set(app, new Map([[cluster, verdict]]));
+    else ofApp.set(cluster, verdict);
+  };
+  const objectsMaxOf = (app: AppUid): number => {
+    const known = limits.get(app) ?? objectsLimit(facts.guard, facts.inventoryOf(app));
+    limits.set(app, known);
+    return known;
   };
   const asks: Ask[] = [];
   const inUse = new Set<string>();
   const pending = facts.approvals.filter(({ state }) => state === "pending");
+  const decidedOnes = facts.approvals.filter(({ state }) => state !== "pending");
 
   const go = (pair: LeavingPair, approval: string | null): void => {
     const until = pair.since + pair.graceMs;
-    if (until > facts.now) say({ kind: "grace", pair, until, approval });
-    else say({ kind: "pass", pair, approval, objectsMax: objectsLimit(facts.guard, facts.inventoryOf(pair.app)) });
+    if (until > facts.now) {
+      recheckAt = Math.min(recheckAt, until);
+      say({ kind: "grace", pair, until, approval });
+    } else say({ kind: "pass", pair, approval, objectsMax: objectsMaxOf(pair.app) });
   };
   /** All of `pairs` wait for one approval: the one that was asked for, while it names them all. */
   const hold = (key: string, pairs: readonly LeavingPair[], reason: string): void => {
@@ -149,7 +160,7 @@ export function decideRemovals(facts: RemovalFacts): RemovalPlan {
     // Those that were approved and are not gone yet count as well: one more is more than what was approved.
     const counted: LeavingPair[] = [];
     for (const pair of pairs) {
-      const decided = facts.approvals.find((approval) => approval.state !== "pending" && covers(approval, pair));
+      const decided = decidedOnes.find((approval) => covers(approval, pair));
       if (decided !== undefined) inUse.add(decided.id);
       if (decided?.state === "denied") {
         say({ kind: "denied", pair, approval: decided.id });
@@ -166,9 +177,6 @@ export function decideRemovals(facts: RemovalFacts): RemovalPlan {
   }
   judgeTogether(small, pending, facts, { go, hold });
 
-  const grace = [...verdicts.values()].flatMap((ofApp) =>
-    [...ofApp.values()].flatMap((verdict) => (verdict.kind === "grace" ? [verdict.until] : [])),
-  );
   const replaced = new Set(asks.map(({ replaces }) => replaces));
   return {
     verdicts,
@@ -176,7 +184,7 @@ export function decideRemovals(facts: RemovalFacts): RemovalPlan {
     close: facts.approvals
       .filter(({ id }) => !inUse.has(id))
       .map((approval) => ({ id: approval.id, ...closing(approval, replaced.has(approval.id), facts) })),
-    recheckAt: grace.length === 0 ? null : grace.reduce((one, other) => Math.min(one, other)),
+    recheckAt: Number.isFinite(recheckAt) ? recheckAt : null,
   };
 }
 
@@ -226,9 +234,9 @@ function beyond(
     return `${count} placements would go at once${soFar}, and more than ${limit} need a person's approval`;
   }
   const objects = new Map<AppUid, number>();
-  for (const pair of [...pairs, ...passed]) objects.set(pair.app, (objects.get(pair.app) ?? 0) + pair.objects);
-  for (const { app } of pairs) {
-    const sum = objects.get(app) ?? 0;
+  for (const { app, objects: more } of pairs) objects.set(app, (objects.get(app) ?? 0) + more);
+  for (const { app, objects: more } of passed) if (objects.has(app)) objects.set(app, (objects.get(app) ?? 0) + more);
+  for (const [app, sum] of objects) {
     // The inventory is summed up only for what could be too much.
     if (sum <= facts.guard.objects) continue;
     const objectsMax = objectsLimit(facts.guard, facts.inventoryOf(app));
@@ -268,8 +276,12 @@ function closing(
 
 function byAction(leaving: readonly LeavingPair[]): Map<string, LeavingPair[]> {
   const groups = new Map<string, LeavingPair[]>();
+  let [key, last]: [string, LeavingPair | null] = ["", null];
   for (const pair of leaving) {
-    const key = actionOf(pair);
+    // They come App by App, so that one key mostly serves many.
+    const isSame = last !== null && pair.cause !== "labels" && pair.cause === last.cause && pair.app === last.app;
+    if (!isSame) key = actionOf(pair);
+    last = pair;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [pair]);
     else group.push(pair);

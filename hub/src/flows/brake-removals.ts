@@ -22,6 +22,8 @@ const SETTLE_MS = 300;
 const SETTLE_MS_MAX = 5_000;
 /** The window moves by time alone. */
 const PLAN_AGE_MS_MAX = 60_000;
+/** Each tombstone changes what leaves: of a thousand, not every one is reason to look at all again. */
+const LOOK_EVERY_MS = 200;
 const FLEET = "fleet";
 
 export interface RemovalBrake {
@@ -60,6 +62,7 @@ export function brakeRemovals(deps: RemovalBrakeDeps): RemovalBrake {
   let made: { plan: RemovalPlan; at: Instant } | null = null;
   let unsettledSince: Instant | null = null;
   let changedAt: Instant = 0;
+  let lookedAt: Instant = Number.NEGATIVE_INFINITY;
 
   const loop = new KeyedLoop({
     name: "brake removals",
@@ -68,6 +71,9 @@ export function brakeRemovals(deps: RemovalBrakeDeps): RemovalBrake {
     random: deps.random,
     log: deps.log,
     work: async (_key, signal) => {
+      const now = clock.now();
+      if (now >= lookedAt && now - lookedAt < LOOK_EVERY_MS) return later.at("again", lookedAt + LOOK_EVERY_MS);
+      lookedAt = now;
       if (plan().asks.length > 0) await settle(signal);
       const { asks, close } = plan();
       await approvals.carryOut({ asks, close });
@@ -75,7 +81,7 @@ export function brakeRemovals(deps: RemovalBrakeDeps): RemovalBrake {
       tell();
     },
   });
-  const later = new WakeLater({ clock, wake: (key) => loop.wake(key) });
+  const later = new WakeLater({ clock, wake: () => loop.wake(FLEET) });
 
   const changed = (): void => {
     made = null;
@@ -112,7 +118,7 @@ export function brakeRemovals(deps: RemovalBrakeDeps): RemovalBrake {
       (made.plan.recheckAt === null || now < made.plan.recheckAt);
     if (made !== null && isCurrent) return made.plan;
     made = { plan: decideRemovals(facts()), at: now };
-    if (made.plan.recheckAt !== null) later.at(FLEET, made.plan.recheckAt);
+    if (made.plan.recheckAt !== null) later.at("grace", made.plan.recheckAt);
     return made.plan;
   }
 

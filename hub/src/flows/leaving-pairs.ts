@@ -55,14 +55,11 @@ export class LeavingPairs {
   /** All that leave, with what the brake needs of them. */
   all(): LeavingPair[] {
     const pairs: LeavingPair[] = [];
-    for (const app of this.#ofApp.keys()) {
-      for (const [cluster, leave] of this.#ofApp.get(app) ?? []) pairs.push(this.pair(app, cluster, leave));
+    for (const [app, ofApp] of this.#ofApp) {
+      const make = this.#pairsOf(app);
+      for (const [cluster, leave] of ofApp) pairs.push(make(cluster, leave));
     }
     return pairs;
-  }
-
-  apps(): Iterable<AppUid> {
-    return this.#ofApp.keys();
   }
 
   isLeaving(app: AppUid, cluster: ClusterId): boolean {
@@ -80,21 +77,27 @@ export class LeavingPairs {
 
   /** A pair that leaves, or that would: `leave` says since when and why. */
   pair(app: AppUid, cluster: ClusterId, leave: { since: Instant; cause: RemovalCause }): LeavingPair {
-    const { since, cause } = leave;
+    return this.#pairsOf(app)(cluster, leave);
+  }
+
+  #pairsOf(app: AppUid): (cluster: ClusterId, leave: { since: Instant; cause: RemovalCause }) => LeavingPair {
     const stored = this.#state.appByUid(app);
     const intent = this.#state.intents.get(app);
+    const observed = this.#state.observedOf(app);
     const { action, grace } = stored?.definition.spec.onUnplaced ?? { action: "delete", grace: "0s" };
     const deletes = (intent?.deletion?.action ?? action) === "delete";
-    return {
+    const unplacedMs = parseDuration(grace);
+    const changes = stored?.changes ?? 0;
+    return (cluster, { since, cause }) => ({
       app,
       cluster,
       cause,
       since,
       // A deletion is said outright; a label or a selector may be mistyped.
-      graceMs: cause === "deletion" ? 0 : parseDuration(grace),
-      objects: deletes ? (this.#state.observedOf(app).get(cluster)?.report?.objects ?? 0) : 0,
-      changes: stored?.changes ?? 0,
-    };
+      graceMs: cause === "deletion" ? 0 : unplacedMs,
+      objects: deletes ? (observed.get(cluster)?.report?.objects ?? 0) : 0,
+      changes,
+    });
   }
 
   /** (cluster, App) pairs that are assigned to run. */
