@@ -609,6 +609,9 @@ export function rendererContract(make: () => Promise<RendererSubject>, { withToo
         "RenderFailed app",
         /got object, want string/,
       ],
+      ["a key of set that is no path", {}, { set: { "a[": 1 } }, "InvalidField app", /a\[/],
+      ["a key of set that would be two", {}, { set: { "a=1,b": 1 } }, "InvalidField app", /no path/],
+      ["more in set than a command line takes", {}, { set: { a: "x".repeat(100_000) } }, "InvalidField app", /96 KiB/],
       [
         "a circle of charts",
         {

@@ -60,9 +60,9 @@ async function render(
   try {
     args = helmArguments(job, values.length);
   } catch (error) {
-    if (!isAppError(error, "too-large")) throw error;
-    const fix = "Put what is large into valuesObject or a values file.";
-    return invalid({ code: "InvalidField", message: `${error.message}.`, where: { path: chart }, fix });
+    if (!isAppError(error, "too-large") && !isAppError(error, "invalid")) throw error;
+    const fix = error.fix === undefined ? {} : { fix: error.fix };
+    return invalid({ code: "InvalidField", message: `${error.message}.`, where: { path: chart }, ...fix });
   }
   const end = await sandbox.run(
     {
