@@ -27,6 +27,7 @@ await describeFleet("the spine on two clusters", {}, ({ fleet }) => {
     const app = await fleet().newApp("placed", {
       files: { "a.yaml": configMap("a") },
       clusters: { matchLabels: { name: first.name } },
+      onUnplaced: { grace: "0s" },
     });
     await app.released(await app.copy.head());
     expect([await app.owned(first.cluster), await app.owned(second.cluster)]).toEqual([["a"], []]);
