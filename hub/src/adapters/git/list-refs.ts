@@ -40,22 +40,23 @@ export async function readListing(packets: AsyncIterator<Packet>): Promise<Remot
 /** Reads what a server says when it is reached; over HTTP it may begin with the service's name. */
 export async function readGreeting(packets: AsyncIterator<Packet>): Promise<Greeting> {
   const refs = new Map<string, RemoteRef>();
-  let isFirst = true;
+  let isNamed = false;
   for (;;) {
     const { value: packet, done } = await packets.next();
-    if (done) {
-      if (isFirst) throw new AppError("corrupt", "the server does not speak Git's protocol");
-      return { version: 0, refs };
-    }
+    if (done) throw new AppError("corrupt", "the server does not speak Git's protocol");
     if (packet === "flush") {
-      if (isFirst) continue;
-      return { version: 0, refs };
+      // The service's name has an end mark of its own.
+      if (!isNamed) return { version: 0, refs };
+      isNamed = false;
+      continue;
     }
     const line = checked(textOf(packet));
-    if (line === "# service=git-upload-pack") continue;
+    if (line === "# service=git-upload-pack") {
+      isNamed = true;
+      continue;
+    }
     if (line === "version 2") return await endOfCapabilities(packets);
     if (line === "version 1") continue;
-    isFirst = false;
     const match = /^([0-9a-f]{40,64}) ([^\0\s]+)(?:\0.*)?$/.exec(line);
     if (match === null) throw new AppError("corrupt", "the server does not speak Git's protocol");
     const [, oid = "", name = ""] = match;
