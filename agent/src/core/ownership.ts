@@ -17,10 +17,16 @@ export interface Owner {
   readonly app: AppName;
 }
 
-export type Ownership =
-  | { readonly kind: "ours" }
-  | { readonly kind: "other-app"; readonly app: string }
-  | { readonly kind: "nobody" };
+/** Another App has it. */
+export interface OtherOwner {
+  readonly kind: "other-app";
+  /** Value of the owner label. */
+  readonly hash: string;
+  /** `project/name`, as the object says it; null when it does not. */
+  readonly app: string | null;
+}
+
+export type Ownership = { readonly kind: "ours" } | OtherOwner | { readonly kind: "nobody" };
 
 /**
  * First owner wins. An object is ours by label and annotation, or when it is the very object (same uid) that we
@@ -33,5 +39,11 @@ export function judgeOwnership(live: Live, owner: Owner, recordedUid: string | u
   if (hash === undefined || hash === "") {
     return recordedUid !== undefined && recordedUid === live.metadata.uid ? { kind: "ours" } : { kind: "nobody" };
   }
-  return { kind: "other-app", app: app ?? `the owner ${hash}` };
+  return { kind: "other-app", hash, app: app ?? null };
+}
+
+/** The other App as it may be told to people of this one's Project: whose it is, is nobody's business across Projects. */
+export function describeOwner({ app }: OtherOwner, { project }: AppName): string {
+  if (app === null) return "another App";
+  return app.startsWith(`${project}/`) ? app : "an App of another Project";
 }

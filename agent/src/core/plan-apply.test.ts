@@ -13,7 +13,7 @@ const present = (over: Partial<Extract<LiveKnowledge, { kind: "present" }>> = {}
   ...over,
 });
 const drifted = present({ drift: [{ field: "data.x", expected: "1", found: "2", manager: "kubectl" }] });
-const others = present({ ownership: { kind: "other-app", app: "default/first" } });
+const others = present({ ownership: { kind: "other-app", hash: "first", app: "default/first" } });
 const nobodys = present({ ownership: { kind: "nobody" } });
 
 const plan = (over: Partial<PlanInput> & { is?: Record<string, LiveKnowledge> }) =>
@@ -26,6 +26,7 @@ const plan = (over: Partial<PlanInput> & { is?: Record<string, LiveKnowledge> })
     createNamespace: null,
     healNotBefore: new Map(),
     isApplied: false,
+    takesOver: new Set(),
     now: 1_000,
     ...over,
   });
@@ -71,7 +72,27 @@ describe("planApply", () => {
     [
       "another App's, even to be adopted",
       { is: { a: others }, sync: { adopt: "all", drift: "heal", prune: true } },
+      "refuse ConfigMap shop/a: ConfigMap shop/a belongs to default/first; nothing of default/shop is applied in this cluster.",
+    ],
+    [
+      "another App's that it took by force, while the rest is held",
+      { is: { a: others }, isApplied: true },
       "refuse ConfigMap shop/a: ConfigMap shop/a belongs to default/first; default/shop leaves it alone.",
+    ],
+    [
+      "one of an App that it takes over from",
+      { is: { a: others }, takesOver: new Set(["first"]) },
+      "apply ConfigMap shop/a: it is taken over from default/first",
+    ],
+    [
+      "one of another Project, without saying whose it is",
+      { is: { a: present({ ownership: { kind: "other-app", hash: "s", app: "secret/plans" } }) } },
+      "refuse ConfigMap shop/a: ConfigMap shop/a belongs to an App of another Project; nothing of default/shop is applied in this cluster.",
+    ],
+    [
+      "one of an owner who does not say its name",
+      { is: { a: present({ ownership: { kind: "other-app", hash: "s", app: null } }) } },
+      "refuse ConfigMap shop/a: ConfigMap shop/a belongs to another App; nothing of default/shop is applied in this cluster.",
     ],
     [
       "one that cannot be read",
@@ -80,11 +101,17 @@ describe("planApply", () => {
     ],
   ])("%s", (_, input, expected) => expect(lines(input)).toEqual([expected]));
 
-  test("of a newcomer that wants another App's object nothing is applied", () => {
-    const objects = [{ ref: ref("a") }, { ref: ref("b") }];
-    expect(lines({ objects, is: { a: others } })).toHaveLength(1);
-    // An App that already runs here goes on with the rest.
-    expect(lines({ objects, is: { a: others }, inventory: [entry("b")] })).toHaveLength(2);
+  test("of a bundle that wants another App's object nothing is applied, and nothing pruned", () => {
+    const objects = [{ ref: ref("a") }, { ref: ref("b") }, { ref: ref("c") }];
+    const is = { a: others, c: present(), left: present({ uid: "u-left" }) };
+    const withheld = "withhold ConfigMap shop/b: not applied: ConfigMap shop/a is another App's";
+    for (const inventory of [[], [entry("c"), entry("left")]]) {
+      const input = { objects, is, inventory, createNamespace: "shop" };
+      expect(lines(input).slice(1)).toEqual([withheld, "keep ConfigMap shop/c: as the bundle wants it"]);
+    }
+    // The same bundle was wholly applied before: whoever relabels one object does not stop the rest.
+    const applied = lines({ objects, is, inventory: [entry("b"), entry("c")], isApplied: true });
+    expect(applied).toContain("apply ConfigMap shop/b: deleted by somebody");
   });
 
   test("what left the bundle is pruned; what cannot be told apart, or is another's, is not", () => {
@@ -94,7 +121,7 @@ describe("planApply", () => {
       gone: { kind: "absent" } as const,
       left: present({ uid: "u-left" }),
       renamed: present(),
-      stolen: present({ ownership: { kind: "other-app", app: "default/first" }, uid: "u-stolen" }),
+      stolen: present({ ownership: { kind: "other-app", hash: "first", app: "default/first" }, uid: "u-stolen" }),
       kept: present({ uid: "u-kept", prune: "false" }),
     };
     expect(lines({ inventory, is }).slice(1).toSorted()).toEqual([

@@ -7,7 +7,7 @@ import type { Problem } from "@muster/shared/model/problem.ts";
 import type { FieldDrift } from "./drift.ts";
 import { entriesThatLeft } from "./inventory.ts";
 import { applyOrder } from "./order.ts";
-import type { Ownership } from "./ownership.ts";
+import { describeOwner, type OtherOwner, type Ownership } from "./ownership.ts";
 import { type PruneStep, planPrune } from "./plan-prune.ts";
 
 /** What is known of one object in the cluster, gathered just before planning. */
@@ -41,6 +41,8 @@ export interface PlanInput {
   readonly healNotBefore: ReadonlyMap<string, number>;
   /** Whether this very bundle was wholly applied before: then a difference is drift, and the drift option decides. */
   readonly isApplied: boolean;
+  /** Owner labels of the Apps whose objects this one takes over. */
+  readonly takesOver: ReadonlySet<string>;
   readonly now: number;
 }
 
@@ -48,7 +50,7 @@ export type ApplyStep =
   | {
       readonly kind: "apply";
       readonly ref: ObjectRef;
-      readonly cause: "new" | "changed" | "missing" | "drift" | "adopt";
+      readonly cause: "new" | "changed" | "missing" | "drift" | "adopt" | "take-over";
       readonly reason: string;
     }
   /** Stands as the bundle wants it. */
@@ -64,7 +66,9 @@ export type ApplyStep =
   /** Differs, and is healed later: somebody keeps undoing it. */
   | { readonly kind: "wait"; readonly ref: ObjectRef; readonly until: number; readonly reason: string }
   /** Belongs to somebody else: not touched. */
-  | { readonly kind: "refuse"; readonly ref: ObjectRef; readonly problem: Problem };
+  | { readonly kind: "refuse"; readonly ref: ObjectRef; readonly problem: Problem }
+  /** Could be written, and is not: another object of the bundle belongs to another App. */
+  | { readonly kind: "withhold"; readonly ref: ObjectRef; readonly isMissing: boolean; readonly reason: string };
 
 export interface ApplyPlan {
   /** Made first if it is not there; never owned. */
@@ -80,10 +84,12 @@ export interface ApplyPlan {
 /** What to do so that the cluster runs the bundle. Pure; `formatPlan` prints it. */
 export function planApply(input: PlanInput): ApplyPlan {
   const steps = input.objects.map(({ ref }) => planObject(input, ref));
-  const isContested = (step: ApplyStep): boolean => step.kind === "refuse" && ownedByOther(input, step.ref);
-  // First owner wins: a newcomer that wants what another App owns gets nothing here, rather than half of it.
-  if (input.inventory.length === 0 && steps.some(isContested)) {
-    return { createNamespace: null, groups: applyOrder(steps.filter(isContested)), prune: [], recheckAt: null };
+  // First owner wins: of a bundle that wants what another App owns nothing is applied here, rather than half of it.
+  // One that was wholly applied before goes on being held: what somebody relabels is no reason to let go of the rest.
+  const contested = input.isApplied ? undefined : steps.find((step) => ownerOf(input, step) !== null);
+  if (contested !== undefined) {
+    const withheld = steps.map((step) => withhold(input, step, contested.ref));
+    return { createNamespace: null, groups: applyOrder(withheld), prune: [], recheckAt: null };
   }
   const waits = steps.flatMap((step) => (step.kind === "wait" ? [step.until] : []));
   return {
@@ -113,14 +119,11 @@ function planObject(input: PlanInput, ref: ObjectRef): ApplyStep {
   }
   if (live.kind === "unreadable") return { kind: "refuse", ref, problem: live.problem };
   switch (live.ownership.kind) {
-    case "other-app":
-      return refuse(
-        ref,
-        `${formatObject(ref)} belongs to ${live.ownership.app}; ${formatApp(input.app)} leaves it alone.`,
-        {
-          fix: `Remove the object from one of the two Apps.`,
-        },
-      );
+    case "other-app": {
+      if (!input.takesOver.has(live.ownership.hash)) return refuseOthers(input, ref, live.ownership);
+      const reason = `it is taken over from ${describeOwner(live.ownership, input.app)}`;
+      return { kind: "apply", ref, cause: "take-over", reason };
+    }
     case "nobody":
       if (input.sync.adopt === "none") {
         return refuse(ref, `${formatObject(ref)} exists, and Muster did not make it; it is left alone.`, {
@@ -160,9 +163,34 @@ const refuse = (ref: ObjectRef, message: string, { fix }: { fix: string }): Appl
   problem: { code: "NotOwned", message, where: { object: ref }, fix },
 });
 
-function ownedByOther(input: PlanInput, ref: ObjectRef): boolean {
-  const live = input.live.get(objectKey(ref));
-  return live?.kind === "present" && live.ownership.kind === "other-app";
+function refuseOthers(input: PlanInput, ref: ObjectRef, other: OtherOwner): ApplyStep {
+  const app = formatApp(input.app);
+  const name = describeOwner(other, input.app);
+  const isNamed = name === other.app;
+  const stays = input.isApplied ? `${app} leaves it alone` : `nothing of ${app} is applied in this cluster`;
+  return refuse(ref, `${formatObject(ref)} belongs to ${name}; ${stays}.`, {
+    fix: isNamed
+      ? `Remove the object from one of the two Apps. If ${app} is to have it: spec.takesOverFrom: [${name.slice(name.indexOf("/") + 1)}]`
+      : `Remove the object from ${app}, or give it another name or namespace.`,
+  });
+}
+
+/** Whose object a step stays away from, or null. */
+function ownerOf(input: PlanInput, step: ApplyStep): OtherOwner | null {
+  if (step.kind !== "refuse") return null;
+  const live = input.live.get(objectKey(step.ref));
+  return live?.kind === "present" && live.ownership.kind === "other-app" ? live.ownership : null;
+}
+
+function withhold(input: PlanInput, step: ApplyStep, because: ObjectRef): ApplyStep {
+  if (step.kind !== "apply" && step.kind !== "wait") return step;
+  const isMissing = input.live.get(objectKey(step.ref))?.kind !== "present";
+  return {
+    kind: "withhold",
+    ref: step.ref,
+    isMissing,
+    reason: `not applied: ${formatObject(because)} is another App's`,
+  };
 }
 
 function planLeaving(input: PlanInput): readonly (readonly PruneStep[])[] {

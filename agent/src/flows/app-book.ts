@@ -10,6 +10,7 @@ import type { Judgement } from "../core/health/verdict.ts";
 import { unionInventory } from "../core/inventory.ts";
 import type { Owner } from "../core/ownership.ts";
 import type { DriftRecord } from "../core/summarize.ts";
+import { ownerHash } from "./trust.ts";
 
 /** What is known of one object of the bundle in force. Small: there is one for every object in the cluster. */
 export interface ObjectState {
@@ -30,6 +31,8 @@ export interface ObjectState {
 export interface AppEntry {
   readonly uid: AppUid;
   readonly owner: Owner;
+  /** Apps are numbered as they come: of two new ones that want one object the first gets it. */
+  readonly order: number;
   /** In force: verified, and its mark is newer than everything before. */
   assignment: Assignment;
   /** As it is to be persisted. */
@@ -62,6 +65,7 @@ export class AppBook {
   readonly #byUid = new Map<AppUid, AppEntry>();
   readonly #byOwner = new Map<string, AppEntry>();
   readonly #removed = new Map<AppUid, Mark>();
+  #order = 0;
 
   get(uid: AppUid): AppEntry | undefined {
     return this.#byUid.get(uid);
@@ -87,7 +91,7 @@ export class AppBook {
 
   /** From the state, at the start. */
   restore(owner: Owner, record: AppRecord, assignment: Assignment): AppEntry {
-    const entry = newEntry(owner, record, assignment);
+    const entry = newEntry(owner, record, assignment, this.#order++);
     entry.stored = record;
     this.#byUid.set(entry.uid, entry);
     // Of two Apps that were made under one name the one that inherited the objects is the present one.
@@ -134,7 +138,7 @@ export class AppBook {
       inventory: [],
       recentDigests: [],
     };
-    const entry = newEntry(owner, record, assignment);
+    const entry = newEntry(owner, record, assignment, this.#order++);
     this.#byUid.set(entry.uid, entry);
     const former = this.#byOwner.get(owner.hash);
     if (assignment.content.kind === "run") {
@@ -154,6 +158,24 @@ export class AppBook {
     for (const other of this.#byUid.values()) {
       if (other !== entry && other.owner.hash === entry.owner.hash) yield other;
     }
+  }
+
+  /** Apps that this one takes objects over from, as far as they are here. */
+  *predecessorsOf(entry: AppEntry): Iterable<AppEntry> {
+    for (const hash of takenFrom(entry)) {
+      const other = this.#byOwner.get(hash);
+      if (other !== undefined) yield other;
+    }
+  }
+
+  /** An App that takes objects over from this one and is not through with that, or null. */
+  successorOf(entry: AppEntry): AppEntry | null {
+    for (const other of this.#byUid.values()) {
+      // One that is at pruning has applied everything. Two that exchange objects would wait for each other otherwise.
+      const isThrough = other.done === other.assignment || other.phase === "Pruning";
+      if (!isThrough && takenFrom(other).has(entry.owner.hash)) return other;
+    }
+    return null;
   }
 
   drop(entry: AppEntry, mark: Mark): void {
@@ -194,10 +216,11 @@ const isHeir = (entry: AppEntry, other: AppEntry): boolean =>
   entry.record.inheritedFrom === other.uid ||
   (other.record.inheritedFrom !== entry.uid && other.record.inventory.length === 0);
 
-function newEntry(owner: Owner, record: AppRecord, assignment: Assignment): AppEntry {
+function newEntry(owner: Owner, record: AppRecord, assignment: Assignment, order: number): AppEntry {
   return {
     uid: record.app.uid,
     owner,
+    order,
     assignment,
     record,
     stored: null,
@@ -213,6 +236,13 @@ function newEntry(owner: Owner, record: AppRecord, assignment: Assignment): AppE
     superseded: new AbortController(),
     failures: 0,
   };
+}
+
+/** Owner labels of the Apps whose objects this one takes over: of its own Project only, and never its own. */
+export function takenFrom({ assignment: { hubId, app, content } }: AppEntry): ReadonlySet<string> {
+  const names = content.kind === "run" ? (content.takesOverFrom ?? []) : [];
+  const others = names.filter((name) => name !== app.name);
+  return new Set(others.map((name) => ownerHash(hubId, { project: app.project, name })));
 }
 
 export const digestOf = (assignment: Assignment): Digest | null =>

@@ -5,7 +5,7 @@ import type { Problem } from "@muster/shared/model/problem.ts";
 import { type ApplyPlan, type ApplyStep, isDefinition } from "../core/plan-apply.ts";
 import type { PruneStep } from "../core/plan-prune.ts";
 import { problemOf } from "../core/problem-of.ts";
-import type { ClusterApi } from "../ports/cluster-api.ts";
+import type { ClusterApi, ServiceAccount } from "../ports/cluster-api.ts";
 import type { AppEntry } from "./app-book.ts";
 import { addState, type PlacedObject } from "./gather-live.ts";
 import { forEachLimited } from "./limited.ts";
@@ -78,6 +78,11 @@ async function carryOut(
       state.sync = "OutOfSync";
       state.problem = null;
       return true;
+    case "withhold":
+      state.sync = "OutOfSync";
+      state.problem = null;
+      if (step.isMissing) state.health = { state: "Missing", message: step.reason };
+      return false;
     case "refuse":
       state.sync = "OutOfSync";
       state.problem = step.problem;
@@ -92,7 +97,7 @@ async function carryOut(
       state.sync = "OutOfSync";
       try {
         const applied = deps.watch.learn(
-          await deps.cluster.apply(step.ref, object.body(), { force: true, signal: lost }),
+          await deps.cluster.apply(step.ref, object.body(), { force: true, actAs: entry.record.actsAs, signal: lost }),
         );
         state.appliedHash = object.hash;
         state.clean = { fingerprint: applied.fingerprint, resourceVersion: applied.resourceVersion };
@@ -154,7 +159,11 @@ export async function createNamespace(cluster: ClusterApi, name: string): Promis
 export async function pruneGroups(
   deps: ApplyDeps,
   groups: readonly (readonly PruneStep[])[],
-  { lost, superseded }: { readonly lost: AbortSignal; readonly superseded: AbortSignal },
+  {
+    lost,
+    superseded,
+    actAs,
+  }: { readonly lost: AbortSignal; readonly superseded: AbortSignal; readonly actAs: ServiceAccount | undefined },
 ): Promise<{ gone: Set<string>; deleted: ObjectRef[]; problems: Problem[] }> {
   const gone = new Set<string>();
   const deleted: ObjectRef[] = [];
@@ -164,7 +173,7 @@ export async function pruneGroups(
       if (step.kind === "retain" || superseded.aborted) return;
       if (step.kind === "prune") {
         try {
-          await deps.cluster.delete(step.ref, { uid: step.uid, signal: lost });
+          await deps.cluster.delete(step.ref, { uid: step.uid, actAs, signal: lost });
           deleted.push(step.ref);
         } catch (error) {
           if (lost.aborted || isAppError(error, "unavailable")) throw error;

@@ -17,7 +17,8 @@ import { removeApp } from "./remove-app.ts";
 import { RetryLater, type RunDeps, runApp } from "./run-app.ts";
 import type { LiveSummary } from "./watch-drift.ts";
 
-export interface ReconcileDeps extends Omit<RunDeps, "persist" | "noteKinds" | "changed" | "aside" | "claims"> {
+export interface ReconcileDeps
+  extends Omit<RunDeps, "persist" | "noteKinds" | "changed" | "aside" | "claims" | "successorOf"> {
   readonly book: AppBook;
   readonly state: AgentState;
   readonly changed: (uid: AppUid, urgency: "verdict" | "progress") => void;
@@ -78,7 +79,8 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
     }
     if (isNew) deps.watch.watchKinds([...kinds.values()]);
   };
-  const runDeps: Omit<RunDeps, "aside"> = { ...deps, claims: new Claims(), persist, noteKinds, changed };
+  const successorOf = (entry: AppEntry) => book.successorOf(entry);
+  const runDeps: Omit<RunDeps, "aside"> = { ...deps, claims: new Claims(), persist, noteKinds, changed, successorOf };
 
   const attempt = async (entry: AppEntry, lost: AbortSignal, aside: Aside): Promise<number | null> => {
     const { content } = entry.assignment;
@@ -93,7 +95,9 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
           return null;
         }
         if (isSettled(entry)) return null;
-        return runApp({ ...runDeps, aside, log: log.child(idsOf(entry)) }, entry, content, lost);
+        const recheckAt = await runApp({ ...runDeps, aside, log: log.child(idsOf(entry)) }, entry, content, lost);
+        for (const other of book.predecessorsOf(entry)) tellPredecessor(other, entry);
+        return recheckAt;
       }
       case "remove": {
         await removeApp({ ...runDeps, log: log.child(idsOf(entry)) }, entry, content, { isInherited, lost });
@@ -104,6 +108,13 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
       default:
         return assertNever(content);
     }
+  };
+
+  /** It may have waited, and it does not hear from the watch of what was taken: that was learned by taking it. */
+  const tellPredecessor = (other: AppEntry, entry: AppEntry): void => {
+    const taken = [...entry.objects.keys()].filter((key) => other.objects.get(key)?.problem === null);
+    for (const key of taken) other.dirty.add(key);
+    if (taken.length > 0 || other.done !== other.assignment) queue.add(other.uid);
   };
 
   /** What was heard of since the last look: is any of it drift? Health is taken in on the way. */

@@ -11,14 +11,14 @@ import { problemOf } from "../core/problem-of.ts";
 import type { AppEntry } from "./app-book.ts";
 import { pruneGroups } from "./apply-bundle.ts";
 import { forEachLimited } from "./limited.ts";
-import { RetryLater, type RunDeps } from "./run-app.ts";
+import { RetryLater, type RunDeps, waitForSuccessor } from "./run-app.ts";
 
 /**
  * Carries out a tombstone: deletes what the inventory names, last applied first, and is done when it is really gone.
  * Protected kinds and objects that are told to stay do stay.
  */
 export async function removeApp(
-  deps: Omit<RunDeps, "bundles" | "noteKinds" | "aside" | "claims">,
+  deps: Omit<RunDeps, "bundles" | "noteKinds" | "aside">,
   entry: AppEntry,
   content: { readonly action: "delete" | "keep"; readonly removal?: RemovalLimit | undefined },
   opts: { readonly isInherited: boolean; readonly lost: AbortSignal },
@@ -31,13 +31,23 @@ export async function removeApp(
   entry.phase = "Pruning";
   deps.changed(entry, "progress");
 
-  const live = await look(deps, entry);
+  // Renamed: the new App first takes what it wants, so that nothing is deleted only to be made again.
+  const successor = deps.successorOf(entry);
+  if (successor !== null) {
+    entry.problems = waitForSuccessor(successor);
+    if (entry.problems.length > 0) deps.changed(entry, "verdict");
+    throw new RetryLater();
+  }
+  const live = deps.claims.settle(await look(deps, entry), entry.owner, { watch: deps.watch });
+  if (live === null) throw new RetryLater();
   const planned = planPrune({ entries: entry.record.inventory, live, wantedUids: new Set(), keepAll: null });
   const { groups, problem } = limitRemoval(planned, content.removal);
   // An App that was placed again meanwhile keeps what is not deleted yet.
   if (entry.assignment !== assignment) return;
   if (problem !== null) return refuseRemoval(deps, entry, groups, problem);
-  const pruned = await pruneGroups(deps, groups, { lost: opts.lost, superseded });
+  const letGo = deps.claims.take({ groups: [], prune: groups }, entry.owner);
+  const signals = { lost: opts.lost, superseded, actAs: entry.record.actsAs };
+  const pruned = await pruneGroups(deps, groups, signals).finally(letGo);
   entry.retained = groups.flat().flatMap((step) => (step.kind === "retain" ? [step] : []));
   entry.problems = [
     ...pruned.problems,

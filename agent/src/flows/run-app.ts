@@ -2,13 +2,15 @@ import type { Clock } from "@muster/shared/clock.ts";
 import { isAppError } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import type { Assignment } from "@muster/shared/model/assignment.ts";
-import type { Digest } from "@muster/shared/model/ids.ts";
+import { type Digest, formatApp } from "@muster/shared/model/ids.ts";
 import { formatObject, objectKey } from "@muster/shared/model/object-ref.ts";
+import type { Problem } from "@muster/shared/model/problem.ts";
 import { sameInventory, settleInventory, unionInventory } from "../core/inventory.ts";
+import { judgePolicy } from "../core/judge-policy.ts";
 import { limitRemoval } from "../core/limit-removal.ts";
-import { type ApplyPlan, planApply } from "../core/plan-apply.ts";
+import { type ApplyPlan, type LiveKnowledge, planApply } from "../core/plan-apply.ts";
 import type { ClusterApi, ResourceKind } from "../ports/cluster-api.ts";
-import { type AppEntry, digestOf } from "./app-book.ts";
+import { type AppEntry, digestOf, takenFrom } from "./app-book.ts";
 import { applyGroups, createNamespace, pruneGroups } from "./apply-bundle.ts";
 import type { Claims } from "./claim-objects.ts";
 import type { BundleSource } from "./fetch-bundle.ts";
@@ -32,6 +34,7 @@ export interface RunDeps {
   /** For waiting on the hub: an App whose bundle does not come keeps nobody else from being worked on. */
   readonly aside: Aside;
   /** Kinds of which objects were or are about to be applied. */
+  readonly successorOf: (entry: AppEntry) => AppEntry | null;
   readonly noteKinds: (kinds: Parameters<LiveWatch["watchKinds"]>[0]) => void;
 }
 
@@ -60,14 +63,47 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
     { signal: AbortSignal.any([lost, superseded]), aside: deps.aside },
   );
   const { placed, kinds, unplaced } = await placeObjects(deps.cluster, bundle, content.destination.namespace);
-  const byKey = new Map(placed.map((object) => [objectKey(object.ref), object]));
+  const forbidden = judgePolicy(content, entry.owner.app, [...placed, ...unplaced]);
+  if (entry.assignment !== assignment) return null;
+  if (forbidden.length > 0) return refuseAll(deps, entry, { problems: forbidden, marked });
   deps.noteKinds(kinds);
 
   const isApplied = entry.record.appliedDigest === digest;
-  const found = await gatherLive(deps, entry, placed, isApplied);
-  await marked;
+  const refs = placed.map(({ ref }) => ref);
+  const withdraw = isApplied ? () => {} : deps.claims.announce(entry.owner, entry.order, refs);
+  try {
+    const found = await gatherLive(deps, entry, placed, isApplied);
+    await marked;
+    const gathered = { assignment, content, placed, kinds, unplaced, found, isApplied, isNew };
+    return await planAndCarryOut(deps, entry, gathered, { lost, superseded });
+  } finally {
+    withdraw();
+  }
+}
+
+interface Gathered {
+  /** That it was gathered for: another may have come into force since. */
+  readonly assignment: Assignment;
+  readonly content: Run;
+  readonly placed: readonly PlacedObject[];
+  readonly kinds: readonly ResourceKind[];
+  readonly unplaced: readonly UnplacedObject[];
+  readonly found: ReadonlyMap<string, LiveKnowledge>;
+  readonly isApplied: boolean;
+  readonly isNew: boolean;
+}
+
+async function planAndCarryOut(
+  deps: RunDeps,
+  entry: AppEntry,
+  { assignment, content, placed, kinds, unplaced, found, isApplied, isNew }: Gathered,
+  { lost, superseded }: { readonly lost: AbortSignal; readonly superseded: AbortSignal },
+): Promise<number | null> {
+  const byKey = new Map(placed.map((object) => [objectKey(object.ref), object]));
   const now = deps.clock.now();
-  const live = deps.claims.settle(found, entry.owner, deps.watch);
+  const takesOver = takenFrom(entry);
+  const live = deps.claims.settle(found, entry.owner, { watch: deps.watch, takesOver });
+  if (live === null) throw new RetryLater();
   const plan = planApply({
     app: entry.owner.app,
     objects: placed,
@@ -77,6 +113,7 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
     createNamespace: namespaceToMake(content, byKey),
     healNotBefore: new Map([...entry.objects].flatMap(([key, { heals }]) => (heals ? [[key, heals.notBefore]] : []))),
     isApplied,
+    takesOver,
     now,
   });
   if (superseded.aborted || entry.assignment !== assignment) return null;
@@ -87,7 +124,7 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
     return await carryOut(
       deps,
       entry,
-      { plan, present, byKey, unplaced, kinds, isApplied, isNew },
+      { plan, live, present, byKey, unplaced, kinds, isApplied, isNew },
       { lost, superseded },
     );
   } finally {
@@ -95,8 +132,23 @@ export async function runApp(deps: RunDeps, entry: AppEntry, content: Run, lost:
   }
 }
 
+/** What the Project forbids is not begun: what runs stays as it is, until another assignment comes. */
+async function refuseAll(
+  deps: RunDeps,
+  entry: AppEntry,
+  { problems, marked }: { readonly problems: readonly Problem[]; readonly marked: Promise<void> },
+): Promise<never> {
+  const { assignment } = entry;
+  await marked;
+  if (entry.assignment !== assignment) throw new RetryLater();
+  entry.problems = problems;
+  show(deps, entry, "Failed", "verdict");
+  throw new RetryLater();
+}
+
 interface Planned {
   readonly plan: ApplyPlan;
+  readonly live: ReadonlyMap<string, LiveKnowledge>;
   readonly present: ReturnType<typeof findPresentDrift>;
   readonly byKey: ReadonlyMap<string, PlacedObject>;
   readonly unplaced: readonly UnplacedObject[];
@@ -108,7 +160,7 @@ interface Planned {
 async function carryOut(
   deps: RunDeps,
   entry: AppEntry,
-  { plan, present, byKey, unplaced, kinds, isApplied, isNew }: Planned,
+  { plan, live, present, byKey, unplaced, kinds, isApplied, isNew }: Planned,
   { lost, superseded }: { readonly lost: AbortSignal; readonly superseded: AbortSignal },
 ): Promise<number | null> {
   const { assignment } = entry;
@@ -135,13 +187,20 @@ async function carryOut(
   if (outcome.isSuperseded || entry.assignment !== assignment) return null;
 
   const isAccepted = outcome.isAccepted && unplaced.length === 0;
-  const gone = new Set<string>();
+  // What another App owns by now is its own to delete.
+  const gone = new Set(
+    entry.record.inventory.map(({ ref }) => objectKey(ref)).filter((key) => isOthers(live.get(key))),
+  );
   let isPruned = true;
-  if (isAccepted) {
+  const successor = plan.prune.flat().some((step) => step.kind === "prune") ? deps.successorOf(entry) : null;
+  if (isAccepted && successor !== null) {
+    isPruned = false;
+    entry.problems = waitForSuccessor(successor);
+  } else if (isAccepted) {
     // Prune after apply: a rename must never leave a gap in serving.
     const { groups: prune, problem } = limitRemoval(plan.prune, limit);
     if (prune.flat().some((step) => step.kind === "prune")) show(deps, entry, "Pruning", "progress");
-    const pruned = await pruneGroups(deps, prune, { lost, superseded });
+    const pruned = await pruneGroups(deps, prune, { lost, superseded, actAs: entry.record.actsAs });
     if (entry.assignment !== assignment) return null;
     for (const key of pruned.gone) gone.add(key);
     entry.pruned += pruned.deleted.length;
@@ -153,7 +212,9 @@ async function carryOut(
   const isDone = isAccepted && isPruned;
   settle(entry, { gone, digest: isDone ? digest : null, byKey });
   if (isDone) entry.done = assignment;
-  show(deps, entry, isDone ? "Applied" : "Failed", "verdict");
+  const isWaiting = isAccepted && successor !== null && entry.problems.length === 0;
+  if (isWaiting) show(deps, entry, "Pruning", "progress");
+  else show(deps, entry, isDone ? "Applied" : "Failed", "verdict");
   await deps.persist(entry);
   if (isDone && isNew && digest !== null) {
     deps.log.info({ digest, applied: byKey.size, pruned: gone.size }, "bundle applied");
@@ -167,7 +228,9 @@ async function carryOut(
 export class RetryLater extends Error {}
 
 async function persistUnion(deps: RunDeps, entry: AppEntry, plan: ApplyPlan, isApplied: boolean): Promise<void> {
-  const owned = plan.groups.flat().flatMap((step) => (step.kind === "refuse" ? [] : [step.ref]));
+  const owned = plan.groups
+    .flat()
+    .flatMap((step) => (step.kind === "refuse" || step.kind === "withhold" ? [] : [step.ref]));
   const inventory = unionInventory(entry.record.inventory, owned);
   // A bundle that goes to another namespace has objects that were never applied: absent, they are not deleted ones.
   const isStillApplied = isApplied && inventory.length === entry.record.inventory.length;
@@ -178,7 +241,36 @@ async function persistUnion(deps: RunDeps, entry: AppEntry, plan: ApplyPlan, isA
       appliedDigest: isStillApplied ? entry.record.appliedDigest : null,
     };
   }
+  const { content } = entry.assignment;
+  const account = content.kind === "run" ? content.policy?.serviceAccount : undefined;
+  const isWritten = plan.groups.flat().some((step) => step.kind === "apply");
+  if (content.kind === "run" && (isWritten || owned.length > 0)) {
+    const actsAs = account === undefined ? undefined : { namespace: content.destination.namespace, name: account };
+    const known = entry.record.actsAs;
+    if (known?.name !== actsAs?.name || known?.namespace !== actsAs?.namespace) {
+      const { actsAs: _, ...rest } = entry.record;
+      entry.record = actsAs === undefined ? rest : { ...rest, actsAs };
+    }
+  }
   await deps.persist(entry);
+}
+
+/** Known of the object itself: one that is only being made may never come to be. */
+const isOthers = (known: LiveKnowledge | undefined): boolean =>
+  known?.kind === "present" && known.uid !== "" && known.ownership.kind === "other-app";
+
+/** The objects that leave stay until the App that takes over has what it wants. Told only when that may never be. */
+export function waitForSuccessor({ owner, phase }: AppEntry): readonly Problem[] {
+  if (phase !== "Failed") return [];
+  const app = formatApp(owner.app);
+  return [
+    {
+      code: "NotOwned",
+      message: `What leaves stays in the cluster until ${app}, which takes over from this App, is applied; that fails.`,
+      where: {},
+      fix: `Mend ${app}, or take this App out of its spec.takesOverFrom.`,
+    },
+  ];
 }
 
 /** One that the bundle holds itself is applied, and owned, like everything else in it. */

@@ -13,6 +13,12 @@ export interface ResourceKind {
   readonly isNamespaced: boolean;
 }
 
+/** A service account of the cluster. */
+export interface ServiceAccount {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 export type WatchEvent =
   | { readonly kind: "listed"; readonly objects: readonly LiveObject[] }
   | { readonly kind: "changed"; readonly object: LiveObject }
@@ -32,14 +38,20 @@ export interface ClusterApi {
   /** Looks a kind up, from a cache that is renewed when it does not know the kind. @throws AppError "unsupported". */
   resolve(apiVersion: string, kind: string): Promise<ResourceKind>;
   get(ref: ObjectRef): Promise<LiveObject | null>;
-  /** Server-side apply. `body` is the object as JSON text, so that no caller parses it. Returns the object as stored. */
+  /**
+   * Server-side apply. `body` is the object as JSON text, so that no caller parses it. Returns the object as stored.
+   * With `actAs` the rights of that service account count, and no others.
+   */
   apply(
     ref: ObjectRef,
     body: string,
-    opts: { force: boolean; dryRun?: boolean; signal?: AbortSignal },
+    opts: { force: boolean; dryRun?: boolean; actAs?: ServiceAccount | undefined; signal?: AbortSignal },
   ): Promise<LiveObject>;
   /** Deletes if it still is the object with this uid; an object that is gone, alone or with its kind, is success. */
-  delete(ref: ObjectRef, opts: { uid?: string; signal?: AbortSignal }): Promise<void>;
+  delete(
+    ref: ObjectRef,
+    opts: { uid?: string; actAs?: ServiceAccount | undefined; signal?: AbortSignal },
+  ): Promise<void>;
   /**
    * All objects of a kind that carry the label selector (`key=value` or `key`), for ever: lists first, resumes from
    * where it was after a cut, lists again when the API server has forgotten that place. Ends when `signal` aborts.

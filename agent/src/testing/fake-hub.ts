@@ -40,6 +40,8 @@ export interface AssignOptions {
   readonly sync?: Partial<Run["sync"]>;
   readonly destination?: Partial<Run["destination"]>;
   readonly removal?: Run["removal"];
+  readonly policy?: Run["policy"];
+  readonly takesOverFrom?: Run["takesOverFrom"];
 }
 
 interface Connection {
@@ -123,6 +125,8 @@ export class FakeHub {
         destination: { namespace: "default", createNamespace: false, ...opts.destination },
         sync: { adopt: "none", drift: "heal", prune: true, ...opts.sync },
         ...(opts.removal === undefined ? {} : { removal: opts.removal }),
+        ...(opts.policy === undefined ? {} : { policy: opts.policy }),
+        ...(opts.takesOverFrom === undefined ? {} : { takesOverFrom: opts.takesOverFrom }),
       },
       opts,
     );

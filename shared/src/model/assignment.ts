@@ -52,7 +52,7 @@ export interface SignedAssignment {
 }
 
 /** What an agent of this version can be asked for in `requires`. */
-export const CAPABILITIES = ["bundle/b1", "apply/v1", "removal/v1"] as const;
+export const CAPABILITIES = ["bundle/b1", "apply/v1", "removal/v1", "policy/v1", "takeover/v1"] as const;
 
 /**
  * What a `run` requires. Not `removal/v1`: an agent that does not know the limit ignores it, and the hub, which counted

@@ -24,5 +24,7 @@ export const appRecord = z.object({
   recentDigests: z.array(digest).default([]),
   /** An App of the same name was here before: its objects are this one's now, whatever its own record still says. */
   inheritedFrom: appUid.optional(),
+  /** The service account that wrote the objects, if it was not the agent itself: what removes them acts as it, too. */
+  actsAs: z.object({ namespace: z.string(), name: z.string() }).optional(),
 });
 export type AppRecord = z.infer<typeof appRecord>;

@@ -2,10 +2,11 @@ import type { Clock } from "@muster/shared/clock.ts";
 import { AppError, isAppError } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import { formatObject, type ObjectRef } from "@muster/shared/model/object-ref.ts";
-import type { ClusterApi, LiveObject } from "../../ports/cluster-api.ts";
+import type { ClusterApi, LiveObject, ServiceAccount } from "../../ports/cluster-api.ts";
 import type { ClusterConnection } from "./connection.ts";
 import { createDiscovery } from "./discovery.ts";
 import { ApiRefusal } from "./errors.ts";
+import { explainImpersonation, userNameOf } from "./impersonate.ts";
 import { listAll } from "./list.ts";
 import { collectionPath, objectPath, query } from "./object-path.ts";
 import { type ApiRequest, createTransport } from "./transport.ts";
@@ -66,14 +67,22 @@ export function createKubernetesCluster(options: KubernetesClusterOptions): Clus
   const write = async (
     ref: ObjectRef,
     request: Pick<ApiRequest, "method" | "path" | "body" | "contentType" | "isRepeatable" | "signal">,
+    actAs?: ServiceAccount,
   ): Promise<LiveObject> => {
     const subject = formatObject(ref);
+    const impersonate = actAs && userNameOf(actAs);
     try {
-      const { text, warnings } = await transport.request({ ...request, subject, timeoutMs: writeTimeoutMs });
+      const { text, warnings } = await transport.request({
+        ...request,
+        impersonate,
+        subject,
+        timeoutMs: writeTimeoutMs,
+      });
       for (const warning of warnings) options.onWarning?.(ref, warning);
       return JSON.parse(text) as LiveObject;
     } catch (error) {
-      throw explained(error, ref, discovery.forget);
+      const clear = explained(error, ref, discovery.forget);
+      throw actAs === undefined ? clear : explainImpersonation(clear, actAs);
     }
   };
 
@@ -116,10 +125,10 @@ export function createKubernetesCluster(options: KubernetesClusterOptions): Clus
       }
     },
 
-    async apply(ref, body, { force, dryRun = false, signal }) {
+    async apply(ref, body, { force, dryRun = false, actAs, signal }) {
       const kind = await discovery.resolve(ref.apiVersion, ref.kind);
       const dry = dryRun ? "All" : undefined;
-      return write(ref, {
+      const request = {
         method: "PATCH",
         path: objectPath(kind, ref) + query({ fieldManager, force, fieldValidation, dryRun: dry, timeout }),
         body,
@@ -127,10 +136,11 @@ export function createKubernetesCluster(options: KubernetesClusterOptions): Clus
         contentType: "application/apply-patch+yaml",
         isRepeatable: true,
         signal,
-      });
+      } as const;
+      return write(ref, request, actAs);
     },
 
-    async delete(ref, { uid, signal }) {
+    async delete(ref, { uid, actAs, signal }) {
       const kind = await discovery.resolve(ref.apiVersion, ref.kind).catch((error: unknown) => {
         // Objects go with their kind: a deleted definition leaves nothing to delete.
         if (isAppError(error, "unsupported")) return null;
@@ -139,19 +149,21 @@ export function createKubernetesCluster(options: KubernetesClusterOptions): Clus
       if (!kind) return;
       const preconditions = uid === undefined ? {} : { preconditions: { uid } };
       try {
-        await write(ref, {
+        const options = {
+          kind: "DeleteOptions",
+          apiVersion: "v1",
+          propagationPolicy: "Background",
+          ...preconditions,
+        };
+        const request = {
           method: "DELETE",
           path: objectPath(kind, ref) + query({ timeout }),
-          body: JSON.stringify({
-            kind: "DeleteOptions",
-            apiVersion: "v1",
-            propagationPolicy: "Background",
-            ...preconditions,
-          }),
+          body: JSON.stringify(options),
           contentType: "application/json",
           isRepeatable: uid !== undefined,
           signal,
-        });
+        } as const;
+        await write(ref, request, actAs);
       } catch (error) {
         if (isAppError(error, "not-found") || isAppError(error, "unsupported")) return;
         if (uid !== undefined && isOfAnotherUid(error)) return;

@@ -22,6 +22,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly body?: string;
   readonly contentType?: string;
+  /** User name in whose place it is asked for. */
+  readonly impersonate?: string | undefined;
   /** What it is about, for messages: `Deployment shop/web`. */
   readonly subject: string;
   /** Milliseconds for all attempts together. */
@@ -87,6 +89,7 @@ export function createTransport(options: TransportOptions): Transport {
   const send = async (request: ApiRequest, signal: AbortSignal, isRefused: boolean) => {
     const headers = await headersOf(isRefused);
     if (request.contentType) headers["content-type"] = request.contentType;
+    if (request.impersonate) headers["impersonate-user"] = request.impersonate;
     const answer = await requests.request({
       method: request.method,
       path: basePath + request.path,
