@@ -116,6 +116,13 @@ describe("the guard", () => {
     expect(told(decide(leaving, over))).toEqual(counts);
   });
 
+  it("lets what an heir owns by now go, and counts it no more", () => {
+    const gone = pairs(50, { cause: "deletion", isSucceeded: true });
+    expect(told(decide([...gone, ...pairs(10, { app: bank }, 50)]))).toEqual({ pass: 60 });
+    const { close } = decide(gone, { approvals: [approval({ of: gone })] });
+    expect(close).toMatchObject([{ as: "withdrawn", reason: "Nothing of what it named is to go any more." }]);
+  });
+
   it("asks once for each action, and once for all the small ones", () => {
     const { asks } = decide([...pairs(11), ...relabelled(11, { app: bank })]);
     expect(asks.map(({ key, pairs: of }) => [key, of.length])).toEqual([

@@ -38,6 +38,8 @@ export interface LeavingPair {
   readonly objects: number;
   /** Of the App's definition, as it is now: a denial holds for one. */
   readonly changes: number;
+  /** An App that was made again under the same name runs there, and owns the objects: the tombstone deletes none. */
+  readonly isSucceeded?: boolean;
 }
 
 /** One that went without approval, and still counts. */
@@ -155,7 +157,8 @@ export function decideRemovals(facts: RemovalFacts): RemovalPlan {
   };
 
   const small: LeavingPair[] = [];
-  for (const [key, pairs] of byAction(facts.leaving)) {
+  for (const pair of facts.leaving) if (pair.isSucceeded) go(pair, null);
+  for (const [key, pairs] of byAction(facts.leaving.filter((pair) => !pair.isSucceeded))) {
     const open: LeavingPair[] = [];
     // Those that were approved and are not gone yet count as well: one more is more than what was approved.
     const counted: LeavingPair[] = [];
@@ -265,7 +268,7 @@ function closing(
     case "denied":
       return { as: "denied", reason: "What it named is not to go any more." };
     case "pending": {
-      const isLeft = facts.leaving.some((pair) => covers(approval, pair));
+      const isLeft = facts.leaving.some((pair) => !pair.isSucceeded && covers(approval, pair));
       return {
         as: "withdrawn",
         reason: isLeft ? "What is left of it needs no approval." : "Nothing of what it named is to go any more.",

@@ -41,7 +41,7 @@ export function answerRefusals({
   function refusedBy(app: AppUid): ClusterId[] {
     const refused: ClusterId[] = [];
     for (const [cluster, { report }] of state.observedOf(app)) {
-      if (report?.needsApproval !== true) continue;
+      if (report?.needsApproval !== true || state.clusters.get(cluster)?.revoked !== null) continue;
       const entry = state.entriesOf(app).get(cluster);
       if (entry === undefined || !isCurrent(report, entry) || entry.content.removal?.approval != null) continue;
       refused.push(cluster);

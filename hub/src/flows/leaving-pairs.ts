@@ -3,6 +3,7 @@ import { parseDuration } from "@muster/shared/duration.ts";
 import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import type { AssignedEntry, AssignedShard } from "../core/documents/assigned.ts";
 import type { ObservedShard } from "../core/documents/observed.ts";
+import { isCurrent } from "../core/fleet.ts";
 import { type LeavingPair, type PassedPair, REMOVAL_WINDOW_MS, type RemovalCause } from "../core/removal-brake.ts";
 import { isWanted } from "../core/wanted.ts";
 import type { HubState } from "./hub-state.ts";
@@ -88,6 +89,7 @@ export class LeavingPairs {
     const deletes = (intent?.deletion?.action ?? action) === "delete";
     const unplacedMs = parseDuration(grace);
     const changes = stored?.changes ?? 0;
+    const heir = intent?.deletion == null ? null : this.#state.app(intent.app);
     return (cluster, { since, cause }) => ({
       app,
       cluster,
@@ -97,7 +99,15 @@ export class LeavingPairs {
       graceMs: cause === "deletion" ? 0 : unplacedMs,
       objects: deletes ? (observed.get(cluster)?.report?.objects ?? 0) : 0,
       changes,
+      ...(heir !== null && this.#runs(heir.uid, cluster) ? { isSucceeded: true } : {}),
     });
+  }
+
+  /** Reported by the cluster, and not only assigned: its inventory holds the objects by then. */
+  #runs(app: AppUid, cluster: ClusterId): boolean {
+    const entry = this.#state.entriesOf(app).get(cluster) ?? null;
+    const report = this.#state.observedOf(app).get(cluster)?.report ?? null;
+    return entry?.content.kind === "run" && isCurrent(report, entry) && report?.phase === "Applied";
   }
 
   /** (cluster, App) pairs that are assigned to run. */
@@ -181,6 +191,13 @@ export class LeavingPairs {
     const sum = (this.#inventory.get(app) ?? 0) + objectsIn(value) - objectsIn(before);
     if (sum > 0) this.#inventory.set(app, sum);
     else this.#inventory.delete(app);
+    // An heir that runs now may let what it inherits from go.
+    if (this.#ofApp.size > 0 && this.#hasDeleted()) this.#changed();
+  }
+
+  #hasDeleted(): boolean {
+    for (const app of this.#ofApp.keys()) if (this.#state.intents.get(app)?.deletion != null) return true;
+    return false;
   }
 
   #changed(): void {

@@ -193,6 +193,19 @@ describe("a deleted App", () => {
     await vi.waitFor(async () => expect(await fixture.hub.queries.approval(id)).toMatchObject({ state: "used" }), soon);
   });
 
+  it("that is made again needs no approval any more: its heir owns the objects", async () => {
+    const agents = await deployed(12);
+    await fixture.hub.commands.deleteApp(person, shop);
+    const { id } = await asked();
+    await apply({});
+    await vi.waitFor(() => expect(tombstones(agents)).toHaveLength(12), soon);
+    await vi.waitFor(async () => {
+      expect(await fixture.hub.queries.approval(id)).toMatchObject({ state: "withdrawn" });
+      expect(await fixture.store.documents.list("intents")).toHaveLength(1);
+    }, soon);
+    expect(await shopView()).toMatchObject({ state: "r1 everywhere", summary: { healthy: 12 } });
+  });
+
   it("of many objects waits, on one cluster too", async () => {
     const agents = await deployed(1);
     for (const agent of agents) {
