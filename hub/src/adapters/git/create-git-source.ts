@@ -209,9 +209,9 @@ export function createGitSource(
   }
 
   async function modulesOf({ store, root }: Repository): Promise<ReadonlyMap<string, string>> {
-    const [entries = []] = await store.trees([await store.rootOf(root)]);
-    const file = entries.find(({ name, mode }) => name === ".gitmodules" && mode === "file");
-    const [object] = file === undefined ? [null] : await store.mirror.objects([file.oid]);
+    const [tree] = await store.trees([await store.rootOf(root)]);
+    const file = tree?.get(".gitmodules");
+    const [object] = file?.mode === "file" ? await store.mirror.objects([file.oid]) : [null];
     return object == null ? new Map() : parseGitmodules(Buffer.from(object.bytes).toString("utf8"));
   }
 

@@ -64,8 +64,8 @@ export function gitTree(whole: Repository, opts: GitTreeOptions): SourceTree {
     const parts = path.split("/");
     if (parts.length > DEPTH_MAX) return null;
     for (const [index, name] of parts.entries()) {
-      const [entries = []] = await place.within.store.trees([place.oid]);
-      const raw = entries.find((candidate) => candidate.name === name);
+      const [tree] = await place.within.store.trees([place.oid]);
+      const raw = tree?.get(name);
       if (raw === undefined) return null;
       at = at === "" ? name : `${at}/${name}`;
       if (index === parts.length - 1) return { entry: told(at, raw), raw, within: place.within };
@@ -91,8 +91,10 @@ export function gitTree(whole: Repository, opts: GitTreeOptions): SourceTree {
     async list(path) {
       const place = await directory(path);
       if (place === null) return [];
-      const [entries = []] = await place.within.store.trees([place.oid]);
-      return entries.map((entry) => told(path === "" ? entry.name : `${path}/${entry.name}`, entry)).sort(byPath);
+      const [tree] = await place.within.store.trees([place.oid]);
+      return [...(tree?.values() ?? [])]
+        .map((entry) => told(path === "" ? entry.name : `${path}/${entry.name}`, entry))
+        .sort(byPath);
     },
 
     async walk(path, { filesMax }) {
@@ -104,9 +106,9 @@ export function gitTree(whole: Repository, opts: GitTreeOptions): SourceTree {
         const next: (Place & { path: string })[] = [];
         for (const [within, places] of Map.groupBy(level, (place) => place.within)) {
           const listed = await within.store.trees(places.map(({ oid }) => oid));
-          for (const [index, entries] of listed.entries()) {
+          for (const [index, tree] of listed.entries()) {
             const prefix = places[index]?.path ? `${places[index].path}/` : "";
-            for (const raw of entries) {
+            for (const raw of tree.values()) {
               const at = `${prefix}${raw.name}`;
               const below = await placeOf(at, raw, within);
               if (below !== null) next.push({ ...below, path: at });

@@ -205,8 +205,22 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
   await Promise.all(Array.from({ length: Math.min(DOWNLOADS_MAX, items.length) }, one));
 }
 
+/** What a server asks to be sent along, without what is the connection's own to say. */
 const lower = (header: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(header).map(([name, value]) => [name.toLowerCase(), value]));
+  Object.fromEntries(
+    Object.entries(header)
+      .map(([name, value]) => [name.toLowerCase(), value] as const)
+      .filter(([name]) => !CONNECTION_HEADERS.has(name)),
+  );
+
+const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "host",
+  "keep-alive",
+  "transfer-encoding",
+  "upgrade",
+]);
 
 function tryJson(text: string): unknown {
   try {
