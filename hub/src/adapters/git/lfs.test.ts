@@ -13,6 +13,7 @@ import { plainRemote } from "../../ports/git-source.ts";
 import { createHttp, type Http } from "./http.ts";
 import { readLfs } from "./lfs.ts";
 import { openGit } from "./open.ts";
+import { createSecretFiles } from "./secret-files.ts";
 import { localRemote } from "./testing/local-remote.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -84,7 +85,12 @@ describe("an LFS server", () => {
   const pointer = { oid: sha256("contents"), bytes: 8 };
   const read = (wanted = [pointer]) => {
     const credentials = { ...NO_CREDENTIALS, auth: { kind: "token" as const, token: "secret" } };
-    return readLfs({ http, policy }, plainRemote(`${url}/fleet`, "x", credentials), join(folder, "lfs"), wanted);
+    return readLfs(
+      { http, policy, secrets: createSecretFiles(join(folder, "secrets")) },
+      plainRemote(`${url}/fleet`, "x", credentials),
+      join(folder, "lfs"),
+      wanted,
+    );
   };
   const batch = (href: string, header = {}): string =>
     JSON.stringify({ objects: [{ oid: pointer.oid, size: 8, actions: { download: { href, header } } }] });

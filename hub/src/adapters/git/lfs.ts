@@ -8,7 +8,7 @@ import { parseAddress } from "./address.ts";
 import { failures, publicUrl } from "./failures.ts";
 import { fromHttp, type Http, type HttpAnswer } from "./http.ts";
 import type { LfsPointer } from "./lfs-pointer.ts";
-import { runSsh, type SshPolicy } from "./ssh.ts";
+import { runSsh, type SshDependencies } from "./ssh.ts";
 
 const BATCH_MAX = 100;
 const DOWNLOADS_MAX = 4;
@@ -39,7 +39,7 @@ interface Endpoint {
  * a server keeps its files is its own choice, and often another host. What was downloaded is kept in `folder`.
  */
 export async function readLfs(
-  deps: { http: Http; policy: SshPolicy },
+  deps: SshDependencies & { readonly http: Http },
   remote: GitRemote,
   folder: string,
   pointers: readonly LfsPointer[],
@@ -60,7 +60,7 @@ export async function readLfs(
     const endpoint: Endpoint =
       address.kind === "http"
         ? { url: `${address.url.replace(/(\.git)?$/, ".git")}/info/lfs`, header: {} }
-        : await askOverSsh(deps.policy, remote, signal);
+        : await askOverSsh(deps, remote, signal);
     const wanted = [...missing.values()];
     for (let from = 0; from < wanted.length; from += BATCH_MAX) {
       const downloads = await batch(deps.http, remote, endpoint, wanted.slice(from, from + BATCH_MAX), signal);
@@ -95,8 +95,8 @@ async function keep(folder: string, { oid }: LfsPointer, bytes: Uint8Array): Pro
 const isWhole = (bytes: Uint8Array, { oid, bytes: length }: LfsPointer): boolean =>
   bytes.length === length && createHash("sha256").update(bytes).digest("hex") === oid;
 
-async function askOverSsh(policy: SshPolicy, remote: GitRemote, signal: AbortSignal): Promise<Endpoint> {
-  const output = await runSsh(policy, remote, (path) => `git-lfs-authenticate ${path} download`, signal);
+async function askOverSsh(deps: SshDependencies, remote: GitRemote, signal: AbortSignal): Promise<Endpoint> {
+  const output = await runSsh(deps, remote, (path) => `git-lfs-authenticate ${path} download`, signal);
   const parsed = sshAnswer.safeParse(tryJson(output));
   if (!parsed.success) throw notSpoken(remote);
   return { url: parsed.data.href.replace(/\/+$/, ""), header: parsed.data.header };

@@ -8,6 +8,7 @@ import { plainRemote } from "../../ports/git-source.ts";
 import { createHttp, type Http } from "./http.ts";
 import { type Link, listRefs } from "./link.ts";
 import { DELIMITER, FLUSH, packetOf } from "./pkt-line.ts";
+import { createSecretFiles } from "./secret-files.ts";
 
 const OID = "0123456789012345678901234567890123456789";
 const PEELED = "9876543210987654321098765432109876543210";
@@ -59,10 +60,11 @@ afterEach(async () => {
 });
 
 const policy = { resolve: async (host: string) => [host] };
+const secrets = createSecretFiles("/nonexistent/never-used");
 const localRefs = async () => new Map();
 const credentials = { ...NO_CREDENTIALS, auth: { kind: "token" as const, token: "secret" } };
 const list = (known: Link | null = null, signal = AbortSignal.timeout(9_000)) =>
-  listRefs({ policy, http, localRefs }, plainRemote(`${url}/fleet.git`, "x", credentials), {
+  listRefs({ policy, http, localRefs, secrets }, plainRemote(`${url}/fleet.git`, "x", credentials), {
     prefixes: ["refs/heads/main", "refs/tags/"],
     known,
     signal,

@@ -7,6 +7,7 @@ import { failures, publicUrl } from "./failures.ts";
 import { fromHttp, type Http, type HttpAnswer } from "./http.ts";
 import { type Greeting, listingRequest, type RemoteRefs, readGreeting, readListing } from "./list-refs.ts";
 import { FLUSH, readPackets } from "./pkt-line.ts";
+import type { SecretFiles } from "./secret-files.ts";
 import { converse, type SshAddress } from "./ssh.ts";
 
 /** How a remote is reached at this moment: its addresses were judged, and redirects followed as far as they may be. */
@@ -25,6 +26,7 @@ export type Link =
 
 export interface LinkDependencies {
   readonly policy: AddressPolicy;
+  readonly secrets: SecretFiles;
   readonly http: Http;
   readonly localRefs: (path: string, signal: AbortSignal) => Promise<RemoteRefs>;
 }
@@ -192,12 +194,12 @@ export async function refusal(remote: GitRemote, { statusCode, body }: HttpAnswe
 }
 
 async function listOverSsh(
-  { policy }: LinkDependencies,
+  deps: LinkDependencies,
   remote: GitRemote,
   { prefixes, signal }: Listing,
 ): Promise<{ refs: RemoteRefs; link: Link }> {
   const command = (path: string): string => `git-upload-pack ${path}`;
-  const { result, address, reachedAt } = await converse(policy, remote, command, signal, async ({ output, write }) => {
+  const { result, address, reachedAt } = await converse(deps, remote, command, signal, async ({ output, write }) => {
     const packets = readPackets(capped(output));
     const greeting = await readGreeting(packets);
     if (greeting.version === 2) write(listingRequest(prefixes));

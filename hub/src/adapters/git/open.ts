@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { Agent } from "undici";
 import type { AddressPolicy } from "../../ports/address-policy.ts";
@@ -9,6 +10,7 @@ import { createGitSource } from "./create-git-source.ts";
 import { createHttp, type DispatcherOf } from "./http.ts";
 import { openIsomorphicEngine } from "./isomorphic/open.ts";
 import { openNativeEngine } from "./native/open.ts";
+import { createSecretFiles } from "./secret-files.ts";
 
 /** `http.curloptResolve`, which pins the native engine to the addresses that were judged, came with this version. */
 const NATIVE_VERSION_MIN = [2, 37] as const;
@@ -32,10 +34,11 @@ export async function openGit(opts: {
   network?: GitNetwork;
 }): Promise<{ git: GitSource; engine: "native" | "isomorphic" }> {
   const chosen = opts.engine === "auto" ? ((await hasNativeGit()) ? "native" : "isomorphic") : opts.engine;
-  const engine = chosen === "native" ? openNativeEngine(opts) : openIsomorphicEngine(opts);
-  const { policy, dispatcherOf, allowsFiles } = opts.network ?? anywhere;
   const { directory } = opts;
-  const deps = { policy, http: createHttp(dispatcherOf), allowsFiles, directory };
+  const secrets = createSecretFiles(join(directory, "secrets-in-use"));
+  const engine = chosen === "native" ? openNativeEngine({ directory, secrets }) : openIsomorphicEngine({ directory });
+  const { policy, dispatcherOf, allowsFiles } = opts.network ?? anywhere;
+  const deps = { policy, secrets, http: createHttp(dispatcherOf), allowsFiles, directory };
   return { engine: chosen, git: createGitSource(engine, deps) };
 }
 

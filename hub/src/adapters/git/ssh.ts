@@ -1,17 +1,18 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { abortedBy } from "@muster/shared/deadline.ts";
 import { AppError, isAppError } from "@muster/shared/errors.ts";
 import type { AddressPolicy } from "../../ports/address-policy.ts";
 import type { GitRemote } from "../../ports/git-source.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { failures, fromGitStderr, publicUrl } from "./failures.ts";
+import type { SecretFiles } from "./secret-files.ts";
 
 export type SshAddress = Extract<Address, { kind: "ssh" }>;
 
-export type SshPolicy = AddressPolicy;
+export interface SshDependencies {
+  readonly policy: AddressPolicy;
+  readonly secrets: SecretFiles;
+}
 
 const SSH_PORT = 22;
 const ADDRESSES_MAX = 3;
@@ -19,10 +20,11 @@ const OUTPUT_BYTES_MAX = 64 * 1024;
 
 /**
  * Runs `work` with the arguments of an `ssh` that uses this remote's key and known_hosts and nothing else of the
- * machine or its user. Key and known_hosts lie in a folder only we may read, for as long as `work` takes.
+ * machine or its user. Key and known_hosts lie in files that are gone when `work` has ended.
  * @throws AppError "unauthenticated" without a key, "unsupported" with a proxy.
  */
 export async function withSsh<T>(
+  secrets: SecretFiles,
   remote: GitRemote,
   address: SshAddress,
   reachedAt: string,
@@ -39,16 +41,11 @@ export async function withSsh<T>(
       fix: "Use the repository's https:// address, or take the proxy out of the credential.",
     });
   }
-  const folder = await mkdtemp(join(tmpdir(), "muster-ssh-"));
-  try {
-    const [keyFile, knownHostsFile] = [join(folder, "key"), join(folder, "known_hosts")];
-    // OpenSSH wants the last line ended.
-    await writeFile(keyFile, `${auth.privateKey.trimEnd()}\n`, { mode: 0o600 });
-    await writeFile(knownHostsFile, `${auth.knownHosts.trimEnd()}\n`, { mode: 0o600 });
-    return await work(optionsOf(address, { reachedAt, keyFile, knownHostsFile }));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  // OpenSSH wants the last line ended.
+  const files = { key: `${auth.privateKey.trimEnd()}\n`, known_hosts: `${auth.knownHosts.trimEnd()}\n` };
+  return secrets.during(files, (paths) =>
+    work(optionsOf(address, { reachedAt, keyFile: paths.key, knownHostsFile: paths.known_hosts })),
+  );
 }
 
 function optionsOf(
@@ -94,7 +91,7 @@ export interface SshSession {
  * path, quoted. @throws what ssh or the command said, as AppError.
  */
 export async function converse<T>(
-  policy: SshPolicy,
+  { policy, secrets }: SshDependencies,
   remote: GitRemote,
   command: (path: string) => string,
   signal: AbortSignal,
@@ -106,7 +103,7 @@ export async function converse<T>(
   let last: unknown = failures.unreachable(remote, "its name has no address");
   for (const reachedAt of addresses.slice(0, ADDRESSES_MAX)) {
     try {
-      const result = await withSsh(remote, address, reachedAt, (options) =>
+      const result = await withSsh(secrets, remote, address, reachedAt, (options) =>
         through(
           remote,
           [...options, "-l", address.user, "--", address.host, command(quoted(address.path))],
@@ -126,12 +123,12 @@ export async function converse<T>(
 
 /** What a command on the server prints. */
 export async function runSsh(
-  policy: SshPolicy,
+  deps: SshDependencies,
   remote: GitRemote,
   command: (path: string) => string,
   signal: AbortSignal,
 ): Promise<string> {
-  const { result } = await converse(policy, remote, command, signal, async ({ output }) => {
+  const { result } = await converse(deps, remote, command, signal, async ({ output }) => {
     let text = "";
     for await (const chunk of output) {
       text += Buffer.from(chunk).toString("utf8");

@@ -7,6 +7,7 @@ import { unknownCommit } from "../fetch-pack.ts";
 import type { Link } from "../link.ts";
 import type { RemoteRef, RemoteRefs } from "../list-refs.ts";
 import type { Mirror, Pull } from "../mirror.ts";
+import type { SecretFiles } from "../secret-files.ts";
 import { type ObjectReader, openObjectReader } from "./object-reader.ts";
 import { gitEnvironment, runGit } from "./run-git.ts";
 import { withTransport } from "./transport.ts";
@@ -19,7 +20,7 @@ const FETCHES_BETWEEN_PACKING = 500;
 const SLOTS = "refs/muster/";
 
 /** A bare repository of the native binary: one process for each fetch, and one that reads objects while it is asked. */
-export function openMirror(directory: string, name: string): Mirror {
+export function openMirror(directory: string, name: string, secrets: SecretFiles): Mirror {
   const gitDirectory = join(directory, name);
   const plain = gitEnvironment();
   const local = { gitDirectory, environment: plain, timeoutMs: LOCAL_TIMEOUT_MS, signal: null };
@@ -76,7 +77,7 @@ export function openMirror(directory: string, name: string): Mirror {
   async function pull(remote: GitRemote, link: Link, pulls: readonly Pull[], signal: AbortSignal): Promise<void> {
     const refspecs = pulls.map(({ oid, slot }) => `+${oid}:${SLOTS}${slot}`);
     const flags = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--stdin"];
-    const outcome = await withTransport(remote, link, ({ url, environment }) =>
+    const outcome = await withTransport(secrets, remote, link, ({ url, environment }) =>
       runGit(["fetch", ...flags, "--", url], {
         gitDirectory,
         environment,

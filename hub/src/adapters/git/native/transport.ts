@@ -1,11 +1,9 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { AppError } from "@muster/shared/errors.ts";
 import type { GitRemote } from "../../../ports/git-source.ts";
 import { authorizationOf, hasOrigin } from "../http.ts";
 import type { Link } from "../link.ts";
+import type { SecretFiles } from "../secret-files.ts";
 import { quoted, withSsh } from "../ssh.ts";
 import { gitEnvironment } from "./run-git.ts";
 
@@ -19,6 +17,7 @@ export interface Transport {
  * judged, no redirect, these credentials. What must be a file is one that only we may read, for as long as `work` takes.
  */
 export async function withTransport<T>(
+  secrets: SecretFiles,
   remote: GitRemote,
   link: Link,
   work: (transport: Transport) => Promise<T>,
@@ -27,7 +26,7 @@ export async function withTransport<T>(
     case "file":
       return work({ url: remote.url, environment: gitEnvironment({ config: [["protocol.file.allow", "always"]] }) });
     case "ssh":
-      return withSsh(remote, link.address, link.reachedAt, (options) =>
+      return withSsh(secrets, remote, link.address, link.reachedAt, (options) =>
         work({
           url: remote.url,
           environment: gitEnvironment({
@@ -37,11 +36,12 @@ export async function withTransport<T>(
         }),
       );
     case "http":
-      return withHttp(remote, link, work);
+      return withHttp(secrets, remote, link, work);
   }
 }
 
 async function withHttp<T>(
+  secrets: SecretFiles,
   remote: GitRemote,
   link: Extract<Link, { kind: "http" }>,
   work: (transport: Transport) => Promise<T>,
@@ -68,22 +68,15 @@ async function withHttp<T>(
   const client = isOwn ? tls.client : null;
   if (tls.ca === null && client === null) return work({ url: link.base, environment: gitEnvironment({ config }) });
 
-  const folder = await mkdtemp(join(tmpdir(), "muster-tls-"));
-  const write = async (name: string, text: string): Promise<string> => {
-    await writeFile(join(folder, name), text, { mode: 0o600 });
-    return join(folder, name);
+  const files = {
+    // Git knows one file of authorities: this one beside those that Node has.
+    ca: [...rootCertificates, tls.ca ?? ""].join("\n"),
+    certificate: client?.certificate ?? "",
+    key: client?.key ?? "",
   };
-  try {
-    if (tls.ca !== null) {
-      // Git knows one file of authorities: this one beside those that Node has.
-      config.push(["http.sslCAInfo", await write("ca.pem", [...rootCertificates, tls.ca].join("\n"))]);
-    }
-    if (client !== null) {
-      config.push(["http.sslCert", await write("client.pem", client.certificate)]);
-      config.push(["http.sslKey", await write("client.key", client.key)]);
-    }
-    return await work({ url: link.base, environment: gitEnvironment({ config }) });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return secrets.during(files, (paths) => {
+    config.push(["http.sslCAInfo", paths.ca]);
+    if (client !== null) config.push(["http.sslCert", paths.certificate], ["http.sslKey", paths.key]);
+    return work({ url: link.base, environment: gitEnvironment({ config }) });
+  });
 }
