@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { AppError } from "@muster/shared/errors.ts";
+import { formatRef } from "@muster/shared/model/definitions/source.ts";
 import type { CommitId } from "@muster/shared/model/ids.ts";
 import { parseVersionRange } from "@muster/shared/version-range.ts";
 import type { GitRef, GitRemote, GitSource, RefResult, TreeFile, WantedRef } from "../ports/git-source.ts";
@@ -60,14 +61,18 @@ export class FakeGit implements GitSource {
     this.#refs.set(`${url} refs/heads/main`, to);
   }
 
-  async fetch({ url }: GitRemote, { wanted }: { wanted: readonly WantedRef[] }): Promise<readonly RefResult[]> {
+  async fetch(
+    { url }: GitRemote,
+    { wanted, signal }: { wanted: readonly WantedRef[]; signal?: AbortSignal },
+  ): Promise<readonly RefResult[]> {
+    signal?.throwIfAborted();
     this.fetches += 1;
     if (this.failure) throw this.failure;
     return wanted.map(({ ref, knownHead }): RefResult => {
       const { id, tag } = this.#find(url, ref);
       const found = id === null ? undefined : this.#commits.get(id);
       if (id === null || found === undefined) {
-        return { kind: "missing", reason: `${url} has no ${JSON.stringify(ref)}`, fix: "Push it." };
+        return { kind: "missing", reason: `${url} has no ${formatRef({ ...ref })}`, fix: "Push it." };
       }
       const commit = { id, subject: found.subject, author: "Ada <ada@example.com>", committedAt: 1_700_000_000_000 };
       const isRewritten = ref.branch !== undefined && knownHead !== null && !found.parents.has(knownHead);
@@ -123,7 +128,9 @@ export class FakeGit implements GitSource {
 
   async treeOf(_remote: GitRemote, commit: CommitId, path: string): Promise<string | null> {
     const tree = this.#treeOfCommit(commit);
-    const place = path === "." ? "" : path;
+    const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+    if (parts.includes("..")) return null;
+    const place = parts.join("/");
     const entry = await tree.entry(place);
     if (entry?.mode !== "directory" || (place === "" && (await tree.list("")).length === 0)) return null;
     this.#trees.set(entry.oid, { tree, path: place });

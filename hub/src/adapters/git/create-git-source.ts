@@ -49,6 +49,7 @@ interface Held {
 const RESOLVED_MAX = 10;
 /** Refs may move between the listing and the pack; then they are listed once more. */
 const ATTEMPTS_MAX = 3;
+const COMPLETE_MAX = 1_000;
 const SUBMODULE_DEPTH_MAX = 32;
 const SUBMODULE_TIMEOUT_MS = 60_000;
 const NOTHING_SPECIAL: GitTreeOptions = { submodule: null, lfs: null };
@@ -233,6 +234,7 @@ export function createGitSource(
     if (hold.complete.has(result.commit.id)) return result;
     try {
       await fetchSubmodules(wholeOf(remote, result.commit.id), signal);
+      if (hold.complete.size >= COMPLETE_MAX) hold.complete.clear();
       hold.complete.add(result.commit.id);
       return result;
     } catch (error) {
