@@ -176,6 +176,8 @@ export const aSource = (change: Partial<Schemas["Source"]> = {}): Schemas["Sourc
   name: "fleet",
   url: "https://git.example.com/platform/fleet.git",
   branch: "main",
+  tag: null,
+  held: null,
   state: "Ready",
   revision: {
     commit: "4f2c9e1aa0000000000000000000000000000000",

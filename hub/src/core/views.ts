@@ -50,11 +50,17 @@ export const sourceView = z.object({
   project: z.string(),
   name: z.string(),
   url: z.string(),
+  /** A branch by its name; any other ref as people are told of it: `tag v1.4.2`, `semver >=1.4 <2`. */
   branch: z.string(),
+  tag: z.string().nullable().describe("the tag that a tag or a range of versions comes down to"),
   state: z.enum(["Pending", "Ready", "Failing"]),
   revision: z
     .object({ commit: z.string(), subject: z.string(), author: z.string(), committedAt: time, seen: time })
     .nullable(),
+  held: z
+    .object({ commit: z.string(), subject: z.string(), author: z.string(), reason: z.string(), since: time })
+    .nullable()
+    .describe("the commit at the remote, when no trusted signer has signed it; the revision stays"),
   lastChecked: time.nullable(),
   problems: z.array(problem),
 });

@@ -144,6 +144,7 @@ export function createViews(deps: {
         name,
         url,
         branch: ref.branch,
+        tag: status?.tag ?? null,
         state: isFailing ? "Failing" : revision === null ? "Pending" : "Ready",
         revision:
           revision === null
@@ -155,6 +156,7 @@ export function createViews(deps: {
                 committedAt: iso(revision.committedAt),
                 seen: iso(revision.seenAt),
               },
+        held: status?.held == null ? null : { ...status.held, since: iso(status.held.since) },
         lastChecked: status?.lastChecked == null ? null : iso(status.lastChecked),
         problems: [...(status?.problems ?? []), ...renderProblemsOf({ project, name })].slice(0, SOURCE_PROBLEMS_MAX),
       };

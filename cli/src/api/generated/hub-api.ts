@@ -1285,6 +1285,14 @@ export interface components {
         };
         Source: {
             branch: string;
+            held: {
+                author: string;
+                commit: string;
+                reason: string;
+                /** Format: date-time */
+                since: string;
+                subject: string;
+            } | null;
             lastChecked: string | null;
             name: string;
             problems: components["schemas"]["Problem"][];
@@ -1300,6 +1308,7 @@ export interface components {
             } | null;
             /** @enum {string} */
             state: "Pending" | "Ready" | "Failing";
+            tag: string | null;
             url: string;
         };
         Status: {

@@ -22,6 +22,8 @@ export const aSource = (change: Partial<SourceView> = {}): SourceView => ({
   name: "fleet",
   url: "https://git.example.com/platform/fleet.git",
   branch: "main",
+  tag: null,
+  held: null,
   state: "Ready",
   revision: null,
   lastChecked: null,
