@@ -220,6 +220,7 @@ export function createHub(deps: HubDependencies): Hub {
   const tracker = trackSources({
     state,
     git,
+    artifacts: deps.artifacts,
     verifier,
     credentials,
     onRevision: renders.revisionFound,
@@ -229,7 +230,18 @@ export function createHub(deps: HubDependencies): Hub {
     log,
   });
   const operations = runOperations({ state, audit, clock, random, log });
-  const sweep = createSweep({ state, store, identities, renders, held, contents, audit, clock, log });
+  const sweep = createSweep({
+    state,
+    store,
+    identities,
+    renders,
+    held,
+    contents,
+    artifacts: deps.artifacts,
+    audit,
+    clock,
+    log,
+  });
   const gate = publishAssignments({
     state,
     hubId,

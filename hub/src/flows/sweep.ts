@@ -1,9 +1,10 @@
 import type { Clock } from "@muster/shared/clock.ts";
 import type { Log } from "@muster/shared/log.ts";
-import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
+import type { AppUid, ClusterId, CommitId } from "@muster/shared/model/ids.ts";
 import { reportDetails } from "../core/documents/observed.ts";
 import { releaseKey } from "../core/documents/release.ts";
 import { releasesToKeep } from "../core/plan-retention.ts";
+import type { ArtifactSource } from "../ports/artifact-source.ts";
 import type { ClusterIdentities } from "../ports/enrolment.ts";
 import type { Store } from "../ports/store.ts";
 import { bundleOfBlob } from "./bundle-refs.ts";
@@ -39,11 +40,12 @@ export function createSweep(deps: {
   renders: Pick<RenderReleases, "forget">;
   held: Pick<HeldBundles, "isHeld">;
   contents: Pick<ReleaseContents, "tableOf">;
+  artifacts: Pick<ArtifactSource, "collect">;
   audit: AuditDrain;
   clock: Clock;
   log: Log;
 }): Sweep {
-  const { state, store, identities, renders, held, contents, audit, clock, log } = deps;
+  const { state, store, identities, renders, held, contents, artifacts, audit, clock, log } = deps;
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
 
@@ -121,6 +123,17 @@ export function createSweep(deps: {
     return names;
   }
 
+  /** Of artifacts as of commits: what Sources are at, and what kept Releases were made from. */
+  function neededRevisions(): ReadonlySet<CommitId> {
+    const revisions = new Set<CommitId>();
+    for (const { revision } of state.sourceStatuses.values()) if (revision) revisions.add(revision.commit);
+    for (const { input } of state.releases.values()) {
+      revisions.add(input.commit);
+      for (const { commit } of input.others) revisions.add(commit);
+    }
+    return revisions;
+  }
+
   async function sweepLateVariants(): Promise<void> {
     for (const [key, { app, number }] of [...state.lateVariants.entries()]) {
       if (!state.releasesOf(app).has(number)) await state.lateVariants.remove(key);
@@ -191,6 +204,7 @@ export function createSweep(deps: {
       await sweepLateVariants();
       await sweepDetails();
       await sweepBlobs();
+      await artifacts.collect(neededRevisions());
     });
 
   return {

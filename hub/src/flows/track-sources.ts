@@ -18,10 +18,12 @@ import {
   problemOfFetch,
   problemOfRef,
 } from "../core/source-progress.ts";
+import type { ArtifactSource } from "../ports/artifact-source.ts";
 import type { CommitVerifier, Verification } from "../ports/commit-verifier.ts";
 import type { CredentialStore } from "../ports/credentials.ts";
 import type { FoundRef, GitRemote, GitSource, RefResult } from "../ports/git-source.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
+import { fetchArtifacts, type FetchOutcome as Outcome } from "./fetch-artifacts.ts";
 import { remoteOf, targetOf } from "./git-remotes.ts";
 import type { HubState } from "./hub-state.ts";
 
@@ -46,6 +48,7 @@ export interface SourceTracker {
 export interface TrackSourcesDeps {
   readonly state: HubState;
   readonly git: GitSource;
+  readonly artifacts: ArtifactSource;
   readonly verifier: CommitVerifier;
   readonly credentials: CredentialStore;
   /** Called when the Source's Revision is another, with when its fetch was asked for. */
@@ -71,15 +74,15 @@ interface Loop {
 
 /** Sources of one Project that name one repository and credential share one loop, and so one fetch. */
 function loopKey({ definition: { metadata, spec } }: StoredSource): string {
-  const { url, credentials, submodules, lfs } = spec.git ?? {};
-  return JSON.stringify([url, credentials ?? null, metadata.project, submodules, lfs]);
+  const { url, credentials } = spec.git ?? spec.oci ?? {};
+  return JSON.stringify([url, credentials ?? null, metadata.project, spec.git?.submodules, spec.git?.lfs]);
 }
 
 /** What a Source wants of its repository: another of it is fetched at once. */
-const wish = ({ uid, definition: { spec } }: StoredSource): string => JSON.stringify([uid, spec.git]);
+const wish = ({ uid, definition: { spec } }: StoredSource): string => JSON.stringify([uid, spec.git, spec.oci]);
 
 /**
- * Git push or poll → Revision. One loop for each repository: fetch what its Sources want, judge who signed it, note what
+ * Git push or poll → Revision; for artifacts likewise. One loop for each repository: fetch what its Sources want, judge who signed it, note what
  * was found, sleep until the next poll or wake. A failure is said in the Source's status and tried again with backoff;
  * nothing is deleted anywhere by it.
  */
@@ -94,7 +97,6 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
     if (!isStarted) return;
     const wanted = new Map<string, StoredSource[]>();
     for (const source of state.sources()) {
-      if (source.definition.spec.git === undefined) continue;
       const key = loopKey(source);
       wanted.set(key, [...(wanted.get(key) ?? []), source]);
     }
@@ -162,7 +164,8 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
     loop.wokenAt = null;
     const { sources } = loop;
     if (sources.length === 0) return;
-    const outcomes = await fetchOnce(deps, sources, loop.stop.signal);
+    const fetch = sources[0]?.definition.spec.oci === undefined ? fetchOnce : fetchArtifacts;
+    const outcomes = await fetch(deps, sources, loop.stop.signal);
     if (loop.stop.signal.aborted) return;
     loop.isFailing = outcomes.some((outcome) => outcome.kind === "failed" && outcome.isRetried);
     for (const [index, source] of sources.entries()) {
@@ -208,13 +211,6 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
     },
   };
 }
-
-type Outcome =
-  | { readonly kind: "found"; readonly head: FoundRef; readonly at: Instant }
-  /** There, and signed by nobody who is trusted. */
-  | { readonly kind: "held"; readonly head: FoundRef; readonly reason: string; readonly at: Instant }
-  /** `isRetried`: before the next poll. */
-  | { readonly kind: "failed"; readonly problem: Problem; readonly isRetried: boolean; readonly at: Instant };
 
 const sourceStatusKey = (source: StoredSource): string => {
   const { project, name } = nameOf(source);

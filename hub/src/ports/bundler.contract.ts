@@ -83,17 +83,12 @@ export function bundlerContract(make: () => Bundler): void {
       expect(bundler.version).not.toBe("");
     });
 
-    it("reads manifests only: no other files, nothing hidden", async () => {
+    it("reads every file it is given, whatever it is called: choosing them is the renderer's", async () => {
       const result = await render({
-        "a.yaml": manifestFile(configMap("a")),
-        "README.md": "not: [yaml",
-        "script.sh": "exit",
-        ".hidden.yaml": "{{{",
-        ".git/x.yaml": "{{{",
-        "a/.cache/x.json": "{{{",
-        yaml: "{{{",
+        "app/Kustomization": manifestFile(configMap("a")),
+        chart: manifestFile(configMap("b")),
       });
-      expect(result).toMatchObject({ kind: "rendered", bundle: { objects: [{ name: "a" }] } });
+      expect(result).toMatchObject({ kind: "rendered", bundle: { objects: [{ name: "a" }, { name: "b" }] } });
     });
 
     it("names file, line and document of everything that is wrong", async () => {
@@ -122,7 +117,6 @@ export function bundlerContract(make: () => Bundler): void {
 
     it.each([
       ["no files at all", {}],
-      ["no manifests", { "README.md": "# hello" }],
       ["only comments", { "a.yaml": "# nothing\n---\n", "b.yaml": "" }],
     ])("takes an empty folder for a problem, not for a wish: %s", async (_, files) => {
       const problems = problemsOf(await render(files as unknown as Files));

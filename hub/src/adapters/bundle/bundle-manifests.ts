@@ -120,7 +120,7 @@ function bundleTooLarge(
 export function nothingRendered(files: number): Problem {
   const found =
     files === 0
-      ? "no file that ends in .yaml, .yml or .json is here"
+      ? "there is no manifest here"
       : `${files === 1 ? "the one manifest file here holds" : `the ${files} manifest files here hold`} no object`;
   return {
     code: "NothingRendered",

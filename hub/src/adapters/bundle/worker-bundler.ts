@@ -69,12 +69,11 @@ async function bundle(
   input: BundleInput,
   signal: AbortSignal,
 ): Promise<BundleResult> {
-  const files = input.files.filter(({ path }) => isManifestPath(path));
+  const { files, ...options } = input;
   if (files.length === 0) return invalid(nothingRendered(0));
 
   const reading = new SharedArrayBuffer(4);
   new Int32Array(reading)[0] = -1;
-  const { files: _, ...options } = input;
   const message: BundleTask = { ...packFiles(files), options, reading };
   const lastRead = () => files[Atomics.load(new Int32Array(reading), 0)]?.path;
   try {
@@ -96,9 +95,6 @@ async function bundle(
     throw new AppError("unavailable", `rendering${where} failed: ${messageOf(error)}`, { cause: error });
   }
 }
-
-const isManifestPath = (path: string): boolean =>
-  /\.(?:ya?ml|json)$/i.test(path) && !path.split("/").some((part) => part.startsWith("."));
 
 const invalid = (problem: Problem): BundleResult => ({ kind: "invalid", problems: [problem] });
 

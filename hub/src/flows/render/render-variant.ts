@@ -13,6 +13,7 @@ import type { HubMetrics } from "../../ports/metrics.ts";
 import {
   type Closure,
   RENDER_LIMITS,
+  type RenderedManifest,
   type Renderer,
   type RendererKind,
   type RenderJob,
@@ -140,7 +141,8 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
     const result = await traced.renderer.render(renderJob, { signal, fairnessKey: job.fairnessKey });
     metrics.took("render", clock.now() - began);
     // Of plain files the manifests are the files themselves: nothing is won by keeping them.
-    if (traced.renderer.kind !== "plain") manifests.set(traced.manifestsKey, result);
+    const isKept = result.kind === "rendered" || isTheInputs(result.problems);
+    if (traced.renderer.kind !== "plain" && isKept) manifests.set(traced.manifestsKey, result);
     return result;
   }
 
@@ -199,7 +201,7 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
       }
       const began = clock.now();
       const made = await manifestsOf(job, traced, signal);
-      if (made.kind === "invalid") return remember(outcomes, key, made);
+      if (made.kind === "invalid") return isTheInputs(made.problems) ? remember(outcomes, key, made) : made;
       const { values, transform } = job.input;
       const sealed = await bundler.bundle(
         {
@@ -210,7 +212,12 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
         },
         { signal },
       );
-      if (sealed.kind === "invalid") return remember(outcomes, key, sealed);
+      if (sealed.kind === "invalid") {
+        return remember(outcomes, key, {
+          kind: "invalid",
+          problems: withoutOutputLines(sealed.problems, made.manifests),
+        });
+      }
       const storing = clock.now();
       const { digest, bytes, objects, compressed } = sealed.bundle;
       hold(digest);
@@ -225,6 +232,19 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
       });
     },
   };
+}
+
+/** A render that was too slow may be quick another time: nothing is remembered of it. */
+const isTheInputs = (problems: readonly Problem[]): boolean => problems.every(({ code }) => code !== "RenderTimeout");
+
+/** Lines of what a tool has written are nobody's to look up: the file that it came from is told, and no more. */
+function withoutOutputLines(problems: readonly Problem[], manifests: readonly RenderedManifest[]): readonly Problem[] {
+  const outputs = new Set(manifests.flatMap(({ path, isOutput }) => (isOutput ? [path] : [])));
+  return problems.map((problem) => {
+    if (problem.where.path === undefined || !outputs.has(problem.where.path)) return problem;
+    const { line: _line, document: _document, ...where } = problem.where;
+    return { ...problem, where };
+  });
 }
 
 const kindOf = ({ render }: VariantInput): RendererKind | null =>
