@@ -263,7 +263,7 @@ export function createHub(deps: HubDependencies): Hub {
     metrics,
     log,
   });
-  const views = createViews({ state, sessions, renderingOf: renders.of, brake, prunes });
+  const views = createViews({ state, sessions, renderingOf: renders.of, brake, prunes, contents });
   const commands = createCommands({
     state,
     identities,

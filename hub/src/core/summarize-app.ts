@@ -133,7 +133,7 @@ export const detailApp = (facts: AppFacts): AppDetailView => ({
  * The Release that clusters are counted against: the pinned one or the newest, and the newest from the moment it is
  * there, although the intent follows it a moment later. Otherwise the new commit would stand beside the old count.
  */
-function shownTarget({ intent, newest, held }: AppFacts): number | null {
+export function shownTarget({ intent, newest, held }: Pick<AppFacts, "intent" | "newest" | "held">): number | null {
   const isOwn = intent === null || intent.pin !== null || intent.deletion !== null;
   if (isOwn || held != null) return intent && targetRelease(intent);
   return Math.max(newest?.number ?? 0, targetRelease(intent) ?? 0) || null;
@@ -153,7 +153,7 @@ function isAtTarget(
   if (entry.content.release === target) return true;
   const [from, to] = [releases.get(entry.content.release), newest?.number === target ? newest : releases.get(target)];
   if (from === undefined || to === undefined || !hasSameOptions(from, to)) return false;
-  return entry.content.digest === (to.bundle?.digest ?? wanted);
+  return entry.content.digest === (wanted ?? to.bundle?.digest);
 }
 
 function problemsOf(facts: AppFacts): AppView["problems"] {

@@ -1,17 +1,19 @@
 import { AppError } from "@muster/shared/errors.ts";
-import { type AppName, type AppUid, formatApp } from "@muster/shared/model/ids.ts";
+import { type AppName, type AppUid, type Digest, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "../core/app-facts.ts";
 import type { ClusterRecord } from "../core/cluster-record.ts";
 import { gitOf, nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
 import type { Intent } from "../core/documents/intent.ts";
 import { isAhead, placementState } from "../core/fleet.ts";
-import { isNotice, summarizeApp } from "../core/summarize-app.ts";
+import { isNotice, shownTarget, summarizeApp } from "../core/summarize-app.ts";
 import type { AppView, ClusterView, SourceView } from "../core/views.ts";
 import { isWanted } from "../core/wanted.ts";
 import type { RemovalBrake } from "./brake-removals.ts";
 import type { PruneGuard } from "./guard-prunes.ts";
 import type { HubState } from "./hub-state.ts";
+import type { ReleaseContents } from "./render/release-contents.ts";
+import { toVariantCluster } from "./render/variant-clusters.ts";
 import type { Rendering } from "./render-releases.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -36,6 +38,7 @@ export function createViews(deps: {
   renderingOf: (app: AppUid) => Rendering;
   brake: Pick<RemovalBrake, "verdictsOf">;
   prunes: Pick<PruneGuard, "held">;
+  contents: Pick<ReleaseContents, "peek">;
 }): Views {
   const { state, sessions } = deps;
 
@@ -53,16 +56,29 @@ export function createViews(deps: {
       stored,
       intent,
       releases: state.releasesOf(uid),
-      newest: state.newestRelease(uid),
+      newest: state.newestShipped(uid),
       source: sourceName === null ? null : state.sourceStatuses.get(`${sourceName.project}/${sourceName.name}`),
       isSourceThere: sourceName !== null && state.source(sourceName) !== null,
       renderProblems: deps.renderingOf(uid).problems,
-      placements: placementsOf(uid, stored),
+      placements: placementsOf(uid, stored, wantedOf(uid, intent)),
       held: deps.prunes.held(uid),
     };
   }
 
-  function placementsOf(uid: AppUid, stored: StoredApp | null): PlacementFacts[] {
+  /** What a cluster is to run in the end. */
+  function wantedOf(uid: AppUid, intent: Intent | null): (record: ClusterRecord) => Digest | null {
+    const target = shownTarget({ intent, newest: state.newestShipped(uid), held: deps.prunes.held(uid) });
+    const release = target === null ? undefined : state.releasesOf(uid).get(target);
+    if (release === undefined) return () => null;
+    const read = deps.contents.peek(release);
+    return (record) => read(toVariantCluster(state, record));
+  }
+
+  function placementsOf(
+    uid: AppUid,
+    stored: StoredApp | null,
+    wanted: (record: ClusterRecord) => Digest | null,
+  ): PlacementFacts[] {
     const entries = state.entriesOf(uid);
     const observed = state.observedOf(uid);
     const removals = deps.brake.verdictsOf(uid);
@@ -78,6 +94,7 @@ export function createViews(deps: {
         entry,
         observed: observed.get(record.id) ?? null,
         removal: removals.get(record.id) ?? null,
+        wanted: wanted(record),
       });
     }
     return placements.sort((a, b) => (a.cluster.name < b.cluster.name ? -1 : 1));

@@ -9,12 +9,13 @@ import { createHub, type Hub, type HubDependencies } from "../create-hub.ts";
 import type { Actor } from "../ports/hub-commands.ts";
 import type { Json, Store } from "../ports/store.ts";
 import { FakeAgent } from "./fake-agent.ts";
+import { FakeArtifacts } from "./fake-artifacts.ts";
 import { FakeBundler } from "./fake-bundler.ts";
 import { fakeCredentials } from "./fake-credentials.ts";
 import { FakeGit } from "./fake-git.ts";
 import { FakeRenderer } from "./fake-renderer.ts";
 import { FakeVerifier } from "./fake-verifier.ts";
-import { noArtifacts, noCharts } from "./no-registries.ts";
+import { noCharts } from "./no-charts.ts";
 import { createTestKeys } from "./test-keys.ts";
 
 export const person: Actor = { kind: "person", name: "ada@example.com", from: "127.0.0.1" };
@@ -39,6 +40,7 @@ export const shop = { project: "default", name: "shop" };
 /** A hub on a store in memory, with a fake at each other port; hubs may come and go while store, Git and agents stay. */
 export class HubFixture {
   readonly git = new FakeGit();
+  readonly artifacts = new FakeArtifacts();
   readonly credentials = fakeCredentials();
   readonly verifier = new FakeVerifier();
   readonly bundler = new FakeBundler();
@@ -67,7 +69,7 @@ export class HubFixture {
       renderers: { plain: createPlainRenderer(), kustomize: this.kustomize, helm: this.helm },
       bundler: this.bundler,
       charts: noCharts,
-      artifacts: noArtifacts,
+      artifacts: this.artifacts,
       link: null,
       keys: this.keys,
       credentials: this.credentials,

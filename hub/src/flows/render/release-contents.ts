@@ -1,5 +1,5 @@
 import { AppError } from "@muster/shared/errors.ts";
-import type { ClusterId } from "@muster/shared/model/ids.ts";
+import type { ClusterId, Digest } from "@muster/shared/model/ids.ts";
 import {
   type LateVariant,
   lateVariantKey,
@@ -24,6 +24,8 @@ export type ClusterContent =
 export interface ReleaseContents {
   /** For every cluster asked about. */
   of(release: Release, clusters: Iterable<VariantCluster>): Promise<ReadonlyMap<ClusterId, ClusterContent>>;
+  /** Which bundle a cluster gets, as far as it is known without reading anything. */
+  peek(release: Release): (cluster: VariantCluster) => Digest | null;
   /** Null for a Release whose clusters all get the same. */
   tableOf(release: Release): Promise<VariantTable | null>;
 }
@@ -52,42 +54,38 @@ export function createReleaseContents(deps: {
     return table;
   }
 
-  async function ofTable(
-    release: Release,
-    table: VariantTable,
-    clusters: Iterable<VariantCluster>,
-  ): Promise<ReadonlyMap<ClusterId, ClusterContent>> {
-    const { app, number, input } = release;
+  /** One look at a table, for many clusters. */
+  function readerOf({ app, number, input }: Release, table: VariantTable): (cluster: VariantCluster) => ClusterContent {
     if (input.spec === null) throw new Error(`r${number} has a table and no inputs`);
     const variantOf = variantsOf(input.spec, input.references);
     const byKey = new Map(table.variants.map((entry) => [entry.key, entry]));
-    const contents = new Map<ClusterId, ClusterContent>();
-    for (const cluster of clusters) {
+    return (cluster) => {
       const frozen = table.variants[table.targets[cluster.id] ?? -1];
-      if (frozen?.bundle) {
-        contents.set(cluster.id, { kind: "rendered", bundle: frozen.bundle, namespace: frozen.namespace });
-        continue;
-      }
+      if (frozen?.bundle) return { kind: "rendered", bundle: frozen.bundle, namespace: frozen.namespace };
       const resolved = variantOf(cluster);
-      if (resolved.kind === "invalid") {
-        contents.set(cluster.id, { kind: "invalid", message: resolved.problems[0]?.message ?? "" });
-        continue;
-      }
+      if (resolved.kind === "invalid") return { kind: "invalid", message: resolved.problems[0]?.message ?? "" };
       const { variant } = resolved;
       const late = deps.lateVariants.get(lateVariantKey(app, number, variant.key))?.variant;
       const entry = [byKey.get(variant.key), late].find((found) => found?.bundle);
-      contents.set(
-        cluster.id,
-        entry?.bundle
-          ? { kind: "rendered", bundle: entry.bundle, namespace: entry.namespace }
-          : { kind: "missing", variant },
-      );
-    }
-    return contents;
+      return entry?.bundle
+        ? { kind: "rendered", bundle: entry.bundle, namespace: entry.namespace }
+        : { kind: "missing", variant };
+    };
   }
 
   return {
     tableOf,
+    peek(release) {
+      const { bundle } = release;
+      if (bundle !== null) return () => bundle.digest;
+      const table = tables.get(release.table?.blob ?? "");
+      if (table === undefined) return () => null;
+      const read = readerOf(release, table);
+      return (cluster) => {
+        const content = read(cluster);
+        return content.kind === "rendered" ? content.bundle.digest : null;
+      };
+    },
     async of(release, clusters) {
       const { bundle } = release;
       if (bundle !== null) {
@@ -96,7 +94,8 @@ export function createReleaseContents(deps: {
       }
       const table = await tableOf(release);
       if (table === null) throw new Error(`r${release.number} has neither a bundle nor a table`);
-      return ofTable(release, table, clusters);
+      const read = readerOf(release, table);
+      return new Map([...clusters].map((cluster) => [cluster.id, read(cluster)]));
     },
   };
 }

@@ -1,5 +1,4 @@
 import { AppError } from "@muster/shared/errors.ts";
-import type { ArtifactSource } from "../ports/artifact-source.ts";
 import type { ChartSource } from "../ports/chart-source.ts";
 
 const nothingThere = async (): Promise<never> => {
@@ -8,13 +7,3 @@ const nothingThere = async (): Promise<never> => {
 
 /** For hubs whose tests are about something else. */
 export const noCharts: ChartSource = { resolve: nothingThere, pull: nothingThere, close: async () => {} };
-
-export const noArtifacts: ArtifactSource = {
-  resolve: nothingThere,
-  fetch: nothingThere,
-  treeAt: () => {
-    throw new AppError("unavailable", "there is no registry here");
-  },
-  collect: async () => {},
-  close: async () => {},
-};
