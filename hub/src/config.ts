@@ -128,6 +128,9 @@ export const hubConfig = z.strictObject({
   "renderer-root": z.string().min(1).optional().describe("with an address: file of the renderer's root, PEM"),
   "renderer-certificate": z.string().min(1).optional().describe("and of the certificate that the hub shows it, PEM"),
   "renderer-key": z.string().min(1).optional().describe("and of that certificate's key, PEM"),
+  "require-projects": yesOrNo
+    .prefault("false")
+    .describe("whether a Project that nobody defined is an error; otherwise it has no limits, as `default` has none"),
   "removal-guard-pairs": count
     .default(REMOVAL_GUARD.pairs)
     .describe("placements (an App in a cluster) that may go at once without a person's approval"),
@@ -155,6 +158,7 @@ const fixes: Readonly<Partial<Record<string, string>>> = {
   "link-address": "Give --link-address hub.example.com:8444.",
   heartbeat: "Give --heartbeat 15s.",
   renderer: "Give --renderer unix:/run/muster/renderer.sock.",
+  "require-projects": "Give --require-projects true.",
   "allow-file-urls": "Give --allow-file-urls true.",
 };
 

@@ -156,6 +156,7 @@ async function open(
     linkAddress: config["link-address"] ?? null,
     heartbeatMs: config.heartbeat,
     removalGuard: removalGuardOf(config),
+    requireProjects: config["require-projects"],
     // Only one process can open the file, so whoever held the lease before is gone.
     leaseHolder: "embedded",
     onFatal,

@@ -21,6 +21,7 @@ import { createApprovalBook } from "./flows/keep-approvals.ts";
 import type { KeyedLoop } from "./flows/keyed-loop.ts";
 import { createClusterIdentities } from "./flows/know-clusters.ts";
 import { openDocuments } from "./flows/open-documents.ts";
+import { createProjectGate } from "./flows/project-gate.ts";
 import { publishAssignments } from "./flows/publish-assignments.ts";
 import { createQueries } from "./flows/queries.ts";
 import { createHeldBundles } from "./flows/render/held-bundles.ts";
@@ -84,6 +85,8 @@ export interface HubDependencies {
   readonly heartbeatMs?: number;
   /** How much may leave clusters without a person's approval. */
   readonly removalGuard?: RemovalGuard;
+  /** Whether a Project that nobody defined is an error; otherwise it has no limits. */
+  readonly requireProjects?: boolean;
   /** The hub cannot go on: the lease was lost, or the store no longer tells of changes. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -153,6 +156,7 @@ export function createHub(deps: HubDependencies): Hub {
   const held = createHeldBundles(clock);
   const contents = createReleaseContents({ blobs: store.blobs, lateVariants: state.lateVariants });
   const prunes = guardPrunes({ state, blobs: store.blobs, brake, approvals, contents, log });
+  const projects = createProjectGate({ state, contents, requireProjects: deps.requireProjects ?? false });
   const openTree = createTreeOpener({ git, artifacts: deps.artifacts, credentials, signal: stopping.signal });
   const charts = createChartSupply({
     charts: deps.charts,
@@ -173,6 +177,7 @@ export function createHub(deps: HubDependencies): Hub {
     state,
     openTree,
     renderer,
+    projects,
     charts,
     contents,
     held,
@@ -223,6 +228,7 @@ export function createHub(deps: HubDependencies): Hub {
     artifacts: deps.artifacts,
     verifier,
     credentials,
+    projects,
     onRevision: renders.revisionFound,
     clock,
     random,
@@ -277,6 +283,7 @@ export function createHub(deps: HubDependencies): Hub {
     brake,
     endSessions: (cluster, why) => gate.end(cluster, why),
     runOperation: (id) => operations.wake(id),
+    requireProjects: deps.requireProjects ?? false,
     clock,
     newId,
   });
@@ -310,9 +317,20 @@ export function createHub(deps: HubDependencies): Hub {
       for (const app of value?.apps ?? []) drive.wake(app.uid);
     });
     state.releases.onChange((_key, value) => {
-      if (value !== null) drive.wake(value.app);
+      if (value === null) return;
+      drive.wake(value.app);
+      wakeOverQuota(state.appByUid(value.app)?.definition.metadata.project);
     });
-    state.definitions.onChange((_key, value) => {
+    state.definitions.onChange((_key, value, before) => {
+      const changed = value ?? before;
+      if (changed?.kind === "Project") {
+        for (const app of state.appsIn(changed.definition.metadata.name)) {
+          renders.loop.wake(app.uid);
+          drive.wake(app.uid);
+        }
+      }
+      // Where one leaves there may be room for another.
+      if (changed?.kind === "App" && changed.deleted) wakeOverQuota(changed.definition.metadata.project);
       if (value?.kind === "App") {
         renders.loop.wake(value.uid);
         drive.wake(value.uid);
@@ -338,6 +356,14 @@ export function createHub(deps: HubDependencies): Hub {
     state.observed.onChange((_key, value, before) => {
       if (value !== null && mattersToPlanner(value, before)) drive.wake(value.app);
     });
+  }
+
+  /** What another App takes up may be what kept them out. */
+  function wakeOverQuota(project: string | undefined): void {
+    if (project === undefined || state.rulesOf(project) === null) return;
+    for (const app of state.appsIn(project)) {
+      if (renders.of(app.uid).problems.some(({ code }) => code === "QuotaExceeded")) renders.loop.wake(app.uid);
+    }
   }
 
   function mattersToPlanner(value: ObservedShard, before: ObservedShard | null): boolean {

@@ -39,4 +39,6 @@ export interface AppFacts {
   readonly placements: readonly PlacementFacts[];
   /** The newest Release, while it waits for a person; absent or null: it does not. */
   readonly held?: HeldRelease | null;
+  /** Names of clusters that its selector matches and its Project leaves out. */
+  readonly outsideProject?: ReadonlySet<string>;
 }

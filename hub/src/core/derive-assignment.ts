@@ -1,4 +1,4 @@
-import { type Assignment, type RemovalLimit, RUN_REQUIRES } from "@muster/shared/model/assignment.ts";
+import { type Assignment, POLICY_REQUIRES, type RemovalLimit, RUN_REQUIRES } from "@muster/shared/model/assignment.ts";
 import type { ClusterId, HubId } from "@muster/shared/model/ids.ts";
 import type { AssignedEntry } from "./documents/assigned.ts";
 import type { Intent } from "./documents/intent.ts";
@@ -33,7 +33,7 @@ export function deriveAssignment({ hubId, cluster, app, entry, release }: Assign
       }
       return {
         ...common,
-        requires: [...RUN_REQUIRES],
+        requires: [...RUN_REQUIRES, ...(release.options.policy ? [POLICY_REQUIRES] : [])],
         content: {
           kind: "run",
           bundle: bundleOf(content, release),
@@ -44,6 +44,8 @@ export function deriveAssignment({ hubId, cluster, app, entry, release }: Assign
           },
           sync: release.options.sync,
           ...limitOf(content),
+          ...(release.options.policy ? { policy: release.options.policy } : {}),
+          ...(release.options.takesOverFrom ? { takesOverFrom: release.options.takesOverFrom } : {}),
         },
       };
     }

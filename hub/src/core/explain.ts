@@ -23,11 +23,21 @@ export function explain(facts: AppFacts, clusterName: string | null, detail: Rep
   const app = formatApp(facts.name);
   if (clusterName === null) return { app, cluster: null, ...explainApp(facts, detail) };
   const placement = facts.placements.find(({ cluster }) => cluster.name === clusterName);
-  const told =
-    placement === undefined
-      ? said("NotSelected", `${app} is not placed on ${clusterName}.`, "Its selector (spec.clusters) does not match.")
-      : explainPlacement(facts, placement, detail);
+  const told = placement === undefined ? notPlaced(facts, clusterName) : explainPlacement(facts, placement, detail);
   return { app, cluster: clusterName, ...told };
+}
+
+function notPlaced({ name, outsideProject }: AppFacts, cluster: string): Told {
+  const text = `${formatApp(name)} is not placed on ${cluster}`;
+  if (!outsideProject?.has(cluster)) {
+    return said("NotSelected", `${text}.`, "Its selector (spec.clusters) does not match.");
+  }
+  const next = `An administrator can add it: spec.clusters of the Project ${name.project}.`;
+  return said(
+    "NotInProject",
+    `${text}: its selector matches, and the cluster is not in the Project ${name.project}.`,
+    next,
+  );
 }
 
 type Told = Pick<WhyView, "reason" | "message" | "next">;
@@ -121,8 +131,7 @@ function explainPlacement(facts: AppFacts, placement: PlacementFacts, detail: Re
       return said("Ahead", text, `muster recover --reason …, or the next commit that changes ${app}`);
     }
     case "Unassigned":
-      if (!isPlaced)
-        return said("NotSelected", `${app} is not placed on ${cluster.name}.`, "Its selector does not match.");
+      if (!isPlaced) return notPlaced(facts, cluster.name);
       if (offline && target !== null) return offline;
       return said(
         "NoRelease",

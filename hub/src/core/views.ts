@@ -198,6 +198,7 @@ export const whyView = z.object({
     "Applying",
     "Failing",
     "NotSelected",
+    "NotInProject",
     "NoRelease",
     "SourceFailing",
     "RenderFailing",

@@ -16,7 +16,6 @@ import {
   type RolloutFacts,
   type VariantContent,
 } from "../core/plan-rollout.ts";
-import { isWanted } from "../core/wanted.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
 import type { Refusals } from "./answer-refusals.ts";
 import { assignmentPayload } from "./assignment-payload.ts";
@@ -229,8 +228,9 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
     const assigned = state.entriesOf(uid);
     const fleet = new Map<ClusterId, FleetMember>();
     const placed = new Set<ClusterId>();
+    const isWanted = stored === null ? () => false : state.placementOf(stored);
     for (const record of state.clusters.values()) {
-      const isPlaced = stored !== null && isWanted(stored, record);
+      const isPlaced = isWanted(record);
       if (isPlaced) placed.add(record.id);
       if (!isPlaced && !assigned.has(record.id)) continue;
       fleet.set(record.id, {
@@ -282,7 +282,7 @@ async function variantsFor(
   const variants = new Map<ClusterId, VariantContent>();
   if (stored === null || intent.deletion !== null || release === undefined || release.bundle !== null) return variants;
   let isComplete = true;
-  for (const [cluster, content] of await contents.of(release, placedClusters(state, stored.definition.spec.clusters))) {
+  for (const [cluster, content] of await contents.of(release, placedClusters(state, stored))) {
     if (content.kind === "rendered") variants.set(cluster, content);
     else isComplete = false;
   }

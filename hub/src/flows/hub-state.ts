@@ -14,6 +14,7 @@ import { clusters } from "../core/documents/cluster.ts";
 import {
   appKey,
   definitions,
+  projectKey,
   type StoredApp,
   type StoredDefinition,
   type StoredSource,
@@ -27,7 +28,9 @@ import { type Operation, operations } from "../core/documents/operation.ts";
 import { type Presence, presences } from "../core/documents/presence.ts";
 import { type LateVariant, lateVariants, type Release, releases } from "../core/documents/release.ts";
 import { type SourceStatus, sourceStatuses } from "../core/documents/source-status.ts";
+import type { ProjectRules } from "../core/policy.ts";
 import { otherSources } from "../core/variants.ts";
+import { isWanted } from "../core/wanted.ts";
 import type { Documents } from "../ports/store.ts";
 import type { AuditDrain } from "./drain-audit.ts";
 import { Mirror } from "./mirror.ts";
@@ -140,6 +143,26 @@ export class HubState {
   source(name: AppName): StoredSource | null {
     const found = this.definitions.get(sourceKey(name));
     return found?.kind === "Source" && !found.deleted ? found : null;
+  }
+
+  /** What a Project allows; null where nobody defined it. */
+  rulesOf(project: string): ProjectRules {
+    const found = this.definitions.get(projectKey(project));
+    return found?.kind === "Project" && !found.deleted ? found.definition.spec : null;
+  }
+
+  /** Whether an App is to run in a cluster, as its selector and its Project say. */
+  placementOf(app: StoredApp): (cluster: ClusterRecord) => boolean {
+    const rules = this.rulesOf(app.definition.metadata.project);
+    const entries = this.entriesOf(app.uid);
+    return (cluster) => {
+      const isRunning = entries.get(cluster.id)?.content.kind === "run";
+      return isWanted(app, cluster, { rules, isRunning });
+    };
+  }
+
+  *appsIn(project: string): Generator<StoredApp> {
+    for (const app of this.apps()) if (app.definition.metadata.project === project) yield app;
   }
 
   *apps(): Generator<StoredApp> {

@@ -5,7 +5,6 @@ import type { AssignedEntry, AssignedShard } from "../core/documents/assigned.ts
 import type { ObservedShard } from "../core/documents/observed.ts";
 import { isCurrent } from "../core/fleet.ts";
 import { type LeavingPair, type PassedPair, REMOVAL_WINDOW_MS, type RemovalCause } from "../core/removal-brake.ts";
-import { isWanted } from "../core/wanted.ts";
 import type { HubState } from "./hub-state.ts";
 
 /** Since when, and by what, a cluster leaves an App; `by` is forgotten with the process. */
@@ -35,6 +34,10 @@ export class LeavingPairs {
     state.definitions.onChange((_key, value, before) => {
       const by = value?.audit.at(-1)?.actor.name ?? null;
       for (const stored of [before, value]) if (stored?.kind === "App") this.#lookAtApp(stored.uid, "definition", by);
+      // A Project narrows where its Apps are placed.
+      const project = value ?? before;
+      if (project?.kind !== "Project") return;
+      for (const app of state.appsIn(project.definition.metadata.name)) this.#lookAtApp(app.uid, "definition", by);
     });
     state.intents.onChange((_uid, value, before) => {
       if (value === null || value.deletion === null || before?.deletion) return;
@@ -158,7 +161,7 @@ export class LeavingPairs {
     if (record === null || record.revoked !== null) return false;
     if (this.#state.intents.get(app)?.deletion != null) return true;
     const stored = this.#state.appByUid(app);
-    return stored !== null && !isWanted(stored, record);
+    return stored !== null && !this.#state.placementOf(stored)(record);
   }
 
   #noteAssigned(value: AssignedShard | null, before: AssignedShard | null): void {

@@ -75,7 +75,7 @@ export function renderLateVariants(deps: {
       commit: release.input.commit,
       path: release.input.path,
     };
-    const contents = await deps.contents.of(release, placedClusters(state, app.definition.spec.clusters));
+    const contents = await deps.contents.of(release, placedClusters(state, app));
     for (const [cluster, content] of contents) {
       if (content.kind === "invalid")
         wrong.set(cluster, told({ code: "RenderFailed", message: content.message, where: {} }, at));

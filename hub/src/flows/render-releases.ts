@@ -14,6 +14,7 @@ import type { SourceTree } from "../ports/source-tree.ts";
 import type { Blobs } from "../ports/store.ts";
 import type { HubState } from "./hub-state.ts";
 import { KeyedLoop } from "./keyed-loop.ts";
+import type { JudgedVariant, ProjectGate } from "./project-gate.ts";
 import type { CoverEntry } from "./render/closure.ts";
 import { type Composed, causeOf, composeRelease, finish, isSameAs, variantsIn } from "./render/compose-release.ts";
 import type { HeldBundles } from "./render/held-bundles.ts";
@@ -53,6 +54,7 @@ export interface RenderReleasesDeps {
   readonly state: HubState;
   readonly openTree: (source: StoredSource, commit: CommitId) => Promise<SourceTree>;
   readonly renderer: VariantRenderer;
+  readonly projects: ProjectGate;
   readonly charts: ChartSupply;
   readonly contents: ReleaseContents;
   readonly held: HeldBundles;
@@ -137,13 +139,15 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
   }
 
   async function renderApp(app: StoredApp, signal: AbortSignal): Promise<void> {
+    const where = { repository: "", commit: "", path: app.definition.spec.source.path };
+    const forbidden = deps.projects.judgeApp(app);
+    if (forbidden.length > 0) return refuse(app, forbidden, where);
     const origin = findOrigin(state, app);
     if (origin.kind === "waiting") return;
-    const where = { repository: "", commit: "", path: app.definition.spec.source.path };
     if (origin.kind === "invalid") return refuse(app, origin.problems, where);
     where.repository = gitOf(origin.source).url;
     where.commit = origin.revision.commit;
-    const clusters = [...placedClusters(state, app.definition.spec.clusters)];
+    const clusters = [...placedClusters(state, app)];
     const spec = renderSpecOf(app.definition.spec);
     const newest = state.newestRelease(app.uid);
     const table = newest === null ? null : await deps.contents.tableOf(newest);
@@ -160,7 +164,8 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
         chart: chart.chart,
         appName: app.definition.metadata.name,
         fairnessKey: where.repository,
-        ...knownVariants(newest, before),
+        // What another policy let pass is looked at again, even if it is the same.
+        ...(deps.projects.isJudged(app, newest) ? knownVariants(newest, before) : knownVariants(null, [])),
       },
       { signal, hold: (digest) => deps.held.hold(digest, signal) },
     );
@@ -168,8 +173,11 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     if (outcome.kind === "invalid") return refuse(app, outcome.problems, where);
     // It differs from cluster to cluster, and there is none: nothing says what to render.
     if (outcome.variants.length === 0) return;
+    const tooMuch = await deps.projects.judgeRendered(app, judgedOf(outcome, where.commit));
+    if (tooMuch.length > 0) return refuse(app, tooMuch, where);
     const tree = (await trees.get("")?.entry(directoryOf(spec.source)))?.oid ?? "";
-    const composed = composeRelease(app, origin, outcome, { tree, charts: chart.frozen });
+    const steering = deps.projects.steeringOf(app);
+    const composed = composeRelease(app, origin, outcome, { tree, charts: chart.frozen, steering });
     await release(app, origin, { outcome, composed, newest, before });
   }
 
@@ -227,9 +235,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
   }
 
   const contentsFor = (composed: Composed, release: Release, app: StoredApp): ReturnType<ReleaseContents["of"]> =>
-    composed.table === null
-      ? Promise.resolve(new Map())
-      : deps.contents.of(release, placedClusters(state, app.definition.spec.clusters));
+    composed.table === null ? Promise.resolve(new Map()) : deps.contents.of(release, placedClusters(state, app));
 
   function refuse(
     app: StoredApp,
@@ -278,6 +284,17 @@ interface FoundContent {
   readonly newest: Release | null;
   readonly before: ReturnType<typeof variantsIn>;
 }
+
+const judgedOf = (
+  { variants }: RenderedApp,
+  commit: string,
+): { commit: string; variants: readonly JudgedVariant[] } => ({
+  commit,
+  variants: variants.map(({ entry, outcome }) => {
+    const { bundle, scopes, tookMs } = outcome;
+    return { namespace: entry.namespace, objects: bundle.objects, bytes: bundle.bytes, scopes, tookMs };
+  }),
+});
 
 /** Empty when it would be long: the App is then looked at with every commit. */
 function unionOfCovers({ variants }: RenderedApp): readonly CoverEntry[] {

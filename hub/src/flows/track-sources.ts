@@ -26,6 +26,7 @@ import type { HubMetrics } from "../ports/metrics.ts";
 import { fetchArtifacts, type FetchOutcome as Outcome } from "./fetch-artifacts.ts";
 import { remoteOf, targetOf } from "./git-remotes.ts";
 import type { HubState } from "./hub-state.ts";
+import type { ProjectGate } from "./project-gate.ts";
 
 /** Fetches at once; those of repositories whose last fetch failed have a lane of their own, and so slow no other. */
 const FETCHES_MAX = 24;
@@ -51,6 +52,8 @@ export interface TrackSourcesDeps {
   readonly artifacts: ArtifactSource;
   readonly verifier: CommitVerifier;
   readonly credentials: CredentialStore;
+  /** What forbids a Source: its remote is not even contacted then. */
+  readonly projects: Pick<ProjectGate, "judgeSource">;
   /** Called when the Source's Revision is another, with when its fetch was asked for. */
   readonly onRevision: (source: StoredSource, at: { woken: Instant; fetched: Instant }) => void;
   readonly clock: Clock;
@@ -186,8 +189,14 @@ export function trackSources(deps: TrackSourcesDeps): SourceTracker {
     loop.wake();
   }
 
-  state.definitions.onChange((key) => {
+  state.definitions.onChange((key, value, before) => {
     if (key.startsWith("source/")) follow();
+    const project = value ?? before;
+    if (project?.kind !== "Project") return;
+    const { name } = project.definition.metadata;
+    for (const loop of loops.values()) {
+      if (loop.sources.some((source) => nameOf(source).project === name)) wakeLoop(loop);
+    }
   });
 
   return {
@@ -245,6 +254,13 @@ async function fetchOnce(
     }
     return sources.map(() => ({ kind: "failed", problem, isRetried: true, at: clock.now() }));
   };
+  const [forbidden] = deps.projects.judgeSource(first);
+  if (forbidden !== undefined) {
+    const where = { ...forbidden.where, repository: targetOf(first).url };
+    const problem = { ...forbidden, message: `${forbidden.message} It is not fetched; what runs stays.`, where };
+    // Another definition, of the Source or of the Project, wakes it.
+    return sources.map(() => ({ kind: "failed", problem, isRetried: false, at: clock.now() }));
+  }
   let remote: GitRemote;
   try {
     remote = await remoteOf(first, deps.credentials, { signal });

@@ -8,7 +8,7 @@ import type { Intent } from "../core/documents/intent.ts";
 import { isAhead, placementState } from "../core/fleet.ts";
 import { isNotice, shownTarget, summarizeApp } from "../core/summarize-app.ts";
 import type { AppView, ClusterView, SourceView } from "../core/views.ts";
-import { isWanted } from "../core/wanted.ts";
+import { isInProject, isSelected } from "../core/wanted.ts";
 import type { RemovalBrake } from "./brake-removals.ts";
 import type { PruneGuard } from "./guard-prunes.ts";
 import type { HubState } from "./hub-state.ts";
@@ -62,7 +62,20 @@ export function createViews(deps: {
       renderProblems: deps.renderingOf(uid).problems,
       placements: placementsOf(uid, stored, wantedOf(uid, intent)),
       held: deps.prunes.held(uid),
+      // Asked for by few of those that ask for facts.
+      get outsideProject() {
+        return outsideProject(stored);
+      },
     };
+  }
+
+  function outsideProject(stored: StoredApp | null): ReadonlySet<string> {
+    const rules = stored === null ? null : state.rulesOf(nameOf(stored).project);
+    if (stored === null || rules === null) return new Set();
+    const outside = [...state.clusters.values()].filter(
+      (record) => isSelected(stored.definition, record, null) && !isInProject(record, rules),
+    );
+    return new Set(outside.map(({ name }) => name));
   }
 
   /** What a cluster is to run in the end. */
@@ -83,9 +96,10 @@ export function createViews(deps: {
     const observed = state.observedOf(uid);
     const removals = deps.brake.verdictsOf(uid);
     const placements: PlacementFacts[] = [];
+    const isWanted = stored === null ? () => false : state.placementOf(stored);
     for (const record of state.clusters.values()) {
       if (record.revoked !== null) continue;
-      const isPlaced = stored !== null && isWanted(stored, record);
+      const isPlaced = isWanted(record);
       const entry = entries.get(record.id) ?? null;
       if (!isPlaced && entry === null && !observed.has(record.id)) continue;
       placements.push({

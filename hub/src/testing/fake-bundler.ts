@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Digest } from "@muster/shared/model/ids.ts";
 import type { BundleInput, BundleResult, Bundler } from "../ports/bundler.ts";
 
-/** Each line `Kind name` of each file is an object; a line `BROKEN` is a mistake; other text changes nothing. */
+/** Each line `Kind name`, or `Kind namespace/name`, of each file is an object; a line `BROKEN` is a mistake; other text changes nothing. */
 export class FakeBundler implements Bundler {
   readonly kind = "plain";
   readonly version: string;
@@ -40,7 +40,8 @@ export class FakeBundler implements Bundler {
         bytes: bytes.length,
         objects: objects.map((line) => {
           const [kind = "", name = ""] = line.split(" ");
-          return { apiVersion: "v1", kind, namespace: "", name };
+          const slash = name.indexOf("/");
+          return { apiVersion: "v1", kind, namespace: name.slice(0, Math.max(0, slash)), name: name.slice(slash + 1) };
         }),
       },
     };

@@ -1349,7 +1349,7 @@ export interface components {
             message: string;
             next: string | null;
             /** @enum {string} */
-            reason: "Running" | "Applying" | "Failing" | "NotSelected" | "NoRelease" | "SourceFailing" | "RenderFailing" | "Pinned" | "ClusterOffline" | "ClusterNotJoined" | "NotYetReported" | "Ahead" | "Removing" | "RemovalInGrace" | "RemovalWaits" | "RemovalDenied" | "RemovalNeedsApproval" | "Refused";
+            reason: "Running" | "Applying" | "Failing" | "NotSelected" | "NotInProject" | "NoRelease" | "SourceFailing" | "RenderFailing" | "Pinned" | "ClusterOffline" | "ClusterNotJoined" | "NotYetReported" | "Ahead" | "Removing" | "RemovalInGrace" | "RemovalWaits" | "RemovalDenied" | "RemovalNeedsApproval" | "Refused";
         };
     };
     responses: never;

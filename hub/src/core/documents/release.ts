@@ -1,5 +1,7 @@
 import { appSpec, syncOptions } from "@muster/shared/model/definitions/app.ts";
 import { type AppUid, appUid, clusterId, commitId, digest } from "@muster/shared/model/ids.ts";
+import { policy } from "@muster/shared/model/policy.ts";
+import { stableJson } from "@muster/shared/stable-json.ts";
 import { z } from "zod";
 import type { Noun } from "./noun.ts";
 
@@ -7,6 +9,10 @@ import type { Noun } from "./noun.ts";
 export const releaseOptions = z.object({
   destination: z.object({ namespace: z.string(), createNamespace: z.boolean() }),
   sync: syncOptions,
+  /** What the Project allowed: the agent judges by it again. Absent: it limited nothing. */
+  policy: policy.optional(),
+  /** Names of Apps of the same Project whose objects this one takes over. */
+  takesOverFrom: z.array(z.string()).optional(),
 });
 export type ReleaseOptions = z.infer<typeof releaseOptions>;
 
@@ -106,7 +112,13 @@ export const hasSameOptions = (one: Steering, other: Steering): boolean =>
   one.options.destination.createNamespace === other.options.destination.createNamespace &&
   one.options.sync.adopt === other.options.sync.adopt &&
   one.options.sync.drift === other.options.sync.drift &&
-  one.options.sync.prune === other.options.sync.prune;
+  one.options.sync.prune === other.options.sync.prune &&
+  hasSamePolicy(one, other) &&
+  stableJson(one.options.takesOverFrom ?? []) === stableJson(other.options.takesOverFrom ?? []);
+
+export const hasSamePolicy = (one: Steering, other: Steering): boolean =>
+  one.options.policy === other.options.policy ||
+  stableJson(one.options.policy ?? null) === stableJson(other.options.policy ?? null);
 
 /** Whether two Releases put the same into every cluster: then the later is no new Release. */
 export const hasSameContent = (

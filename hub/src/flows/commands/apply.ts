@@ -13,11 +13,14 @@ import { stableJson } from "@muster/shared/stable-json.ts";
 import type { AuditEntry } from "../../core/documents/audit-entry.ts";
 import { appKey, appSetKey, projectKey, type StoredDefinition, sourceKey } from "../../core/documents/definition.ts";
 import { place } from "../../core/placement.ts";
+import type { ProjectRules } from "../../core/policy.ts";
 import type { ApplyResult } from "../../core/views.ts";
+import { isSelected } from "../../core/wanted.ts";
 import type { Actor } from "../../ports/hub-commands.ts";
 import type { RemovalBrake } from "../brake-removals.ts";
 import type { HubState } from "../hub-state.ts";
 import { removalsBy } from "./preview-removals.ts";
+import { refuseForbidden, rulesAfter } from "./refuse-forbidden.ts";
 import { relabelCluster } from "./relabel-cluster.ts";
 
 /** Definitions written at once. */
@@ -27,26 +30,36 @@ type Result = ApplyResult["results"][number];
 
 /**
  * Definitions from people. All of them are read before any is written, so a mistake in the last changes nothing; each
- * is its own durable write. @throws AppError "invalid" with every problem of every document, "not-found" for a Cluster
- * that nobody registered.
+ * is its own durable write. @throws AppError "invalid" with every problem of every document, "forbidden" with what their
+ * Projects do not allow, "not-found" for a Cluster that nobody registered.
  */
 export async function applyDefinitions(
-  deps: { state: HubState; clock: Clock; newId: () => string; brake: Pick<RemovalBrake, "preview"> },
+  deps: {
+    state: HubState;
+    clock: Clock;
+    newId: () => string;
+    brake: Pick<RemovalBrake, "preview">;
+    requireProjects: boolean;
+  },
   actor: Actor,
   values: readonly unknown[],
   opts: { dryRun: boolean },
 ): Promise<ApplyResult> {
   const parsed = parseAll(values);
   for (const definition of parsed) refuseUnregistered(deps.state, definition);
+  const rulesOf = rulesAfter(deps.state, parsed);
+  refuseForbidden(deps.state, parsed, { rulesOf, requireProjects: deps.requireProjects });
   // Counted before it is done: afterwards it is under way already.
   const waits = deps.brake.preview(removalsBy(deps.state, parsed));
   const results: Result[] = [];
   // Those of one group share their fsync: a thousand Apps one by one would outlast the call's deadline on a slow disk.
   for (let from = 0; from < parsed.length; from += WRITES_MAX) {
     const group = parsed.slice(from, from + WRITES_MAX);
-    results.push(...(await Promise.all(group.map((definition) => applyOne(deps, actor, definition, opts.dryRun)))));
+    results.push(
+      ...(await Promise.all(group.map((definition) => applyOne({ ...deps, rulesOf }, actor, definition, opts.dryRun)))),
+    );
   }
-  const warnings = warningsOf(deps.state, parsed);
+  const warnings = warningsOf(deps.state, parsed, rulesOf);
   const told = { ...(waits === null ? {} : { waits }), ...(warnings.length === 0 ? {} : { warnings }) };
   return { results, dryRun: opts.dryRun, ...told };
 }
@@ -54,7 +67,11 @@ export async function applyDefinitions(
 const WARNINGS_MAX = 50;
 
 /** An App may be applied before its Source or its clusters, so neither is refused; but it would wait in silence. */
-function warningsOf(state: HubState, definitions: readonly Definition[]): string[] {
+function warningsOf(
+  state: HubState,
+  definitions: readonly Definition[],
+  rulesOf: (project: string) => ProjectRules,
+): string[] {
   const sources = new Set([...state.sources()].map((stored) => formatApp(stored.definition.metadata)));
   for (const definition of definitions) {
     if (definition.kind === "Source") sources.add(formatApp(definition.metadata));
@@ -67,14 +84,30 @@ function warningsOf(state: HubState, definitions: readonly Definition[]): string
     const wanted = formatApp({ project: metadata.project, name: spec.source.name });
     return [
       ...(sources.has(wanted) ? [] : [unknownSource(app, metadata.project, spec.source.name, sources)]),
-      ...(place(spec.clusters, active).length > 0
-        ? []
-        : [
-            `App ${app} goes to 0 clusters: its selector (spec.clusters) matches none of the ${active.length} there are.`,
-          ]),
+      ...noClusters(definition, active, rulesOf(metadata.project)),
     ];
   });
   return warnings.slice(0, WARNINGS_MAX);
+}
+
+/** An App that is placed nowhere waits in silence, too. */
+function noClusters(
+  { metadata, spec }: AppDefinition,
+  active: ReturnType<typeof clustersAfter>,
+  rules: ProjectRules,
+): string[] {
+  const app = formatApp(metadata);
+  const suspended = rules?.suspended
+    ? [`App ${app} gets no Release while the Project ${metadata.project} is suspended.`]
+    : [];
+  const selected = place(spec.clusters, active);
+  if (selected.length === 0) {
+    const reason = `its selector (spec.clusters) matches none of the ${active.length} there are`;
+    return [...suspended, `App ${app} goes to 0 clusters: ${reason}.`];
+  }
+  if (selected.some((cluster) => isSelected({ spec }, cluster, rules))) return suspended;
+  const reason = `the Project ${metadata.project} has none of the ${selected.length} that it selects`;
+  return [...suspended, `App ${app} goes to 0 clusters: ${reason}.`];
 }
 
 function unknownSource(app: string, project: string, source: string, sources: ReadonlySet<string>): string {
@@ -147,15 +180,17 @@ function applyOne(deps: Deps, actor: Actor, definition: Definition, dryRun: bool
   }
 }
 
-type Deps = Parameters<typeof applyDefinitions>[0];
+type Deps = Parameters<typeof applyDefinitions>[0] & { rulesOf: (project: string) => ProjectRules };
 
 async function applyApp(deps: Deps, actor: Actor, definition: AppDefinition, dryRun: boolean): Promise<Result> {
   const { state } = deps;
   const name: AppName = definition.metadata;
   const before = state.app(name);
   const active = [...state.clusters.values()].filter((record) => record.revoked === null);
-  const had = new Set(before === null ? [] : place(before.definition.spec.clusters, active).map((one) => one.name));
-  const has = new Set(place(definition.spec.clusters, active).map((one) => one.name));
+  const named = (of: AppDefinition, rules: ProjectRules): Set<string> =>
+    new Set(active.filter((cluster) => isSelected(of, cluster, rules)).map((cluster) => cluster.name));
+  const had = before === null ? new Set<string>() : named(before.definition, state.rulesOf(name.project));
+  const has = named(definition, deps.rulesOf(name.project));
   const outcome = await store(deps, actor, appKey(name), definition, dryRun, (current, common) => ({
     kind: "App",
     // Deleted and made again: another App, which shares nothing with the one before but its name.

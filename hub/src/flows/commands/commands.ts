@@ -15,7 +15,6 @@ import {
 import { type Intent, newIntent, targetRelease } from "../../core/documents/intent.ts";
 import { splitOperation } from "../../core/documents/operation.ts";
 import { releaseKey } from "../../core/documents/release.ts";
-import { selects } from "../../core/placement.ts";
 import { deleteApp, resolveRelease, rollBack, unpin } from "../../core/rollback.ts";
 import type { ClusterIdentities } from "../../ports/enrolment.ts";
 import type { Actor, HubCommands } from "../../ports/hub-commands.ts";
@@ -37,6 +36,8 @@ export interface CommandsDeps {
   readonly brake: Pick<RemovalBrake, "preview">;
   readonly endSessions: (cluster: ClusterId, why: string) => void;
   readonly runOperation: (id: string) => void;
+  /** Whether a Project that nobody defined is an error. */
+  readonly requireProjects: boolean;
   readonly clock: Clock;
   readonly newId: () => string;
 }
@@ -128,7 +129,7 @@ export function createCommands(deps: CommandsDeps): HubCommands {
         await state.releases.write(releaseKey(stored.uid, to.number), (current) => current ?? to);
       }
       const clusters = [...state.clusters.values()]
-        .filter((record) => record.revoked === null && selects(stored.definition.spec.clusters, record))
+        .filter(state.placementOf(stored))
         .map((record) => record.name)
         .sort();
       return { app: formatApp(name), from, to: to.number, commit: to.input.commit, clusters, dryRun: request.dryRun };

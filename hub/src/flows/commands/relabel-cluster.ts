@@ -2,7 +2,7 @@ import type { Clock } from "@muster/shared/clock.ts";
 import { type AppUid, formatApp } from "@muster/shared/model/ids.ts";
 import type { Labels } from "@muster/shared/model/selector.ts";
 import { type ClusterRecord, withAudit } from "../../core/cluster-record.ts";
-import { selects } from "../../core/placement.ts";
+import { isSelected } from "../../core/wanted.ts";
 import type { Actor } from "../../ports/hub-commands.ts";
 import type { RemovalBrake } from "../brake-removals.ts";
 import type { HubState } from "../hub-state.ts";
@@ -61,8 +61,11 @@ function movesOf(
 ): Pick<AppMoves, "gains" | "loses"> & { leaving: AppUid[] } {
   const moves: { gains: string[]; loses: string[]; leaving: AppUid[] } = { gains: [], loses: [], leaving: [] };
   for (const { uid, definition } of state.apps()) {
-    const had = selects(definition.spec.clusters, { name, labels: before });
-    const has = selects(definition.spec.clusters, { name, labels: after });
+    const rules = state.rulesOf(definition.metadata.project);
+    // While its Project is suspended an App stays where it is.
+    if (rules?.suspended) continue;
+    const had = isSelected(definition, { name, labels: before }, rules);
+    const has = isSelected(definition, { name, labels: after }, rules);
     if (had === has) continue;
     moves[has ? "gains" : "loses"].push(formatApp(definition.metadata));
     if (had) moves.leaving.push(uid);

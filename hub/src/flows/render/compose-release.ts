@@ -5,12 +5,14 @@ import { stableJson } from "@muster/shared/stable-json.ts";
 import { gitOf, type StoredApp } from "../../core/documents/definition.ts";
 import {
   hasSameOptions,
+  hasSamePolicy,
   type Release,
   type ReleaseOptions,
   type VariantEntry,
   type VariantTable,
 } from "../../core/documents/release.ts";
 import { renderSpecOf } from "../../core/variants.ts";
+import type { Steering } from "../project-gate.ts";
 import type { ClusterContent } from "./release-contents.ts";
 import type { RenderOrigin } from "./render-inputs.ts";
 import type { RenderedApp } from "./render-variants.ts";
@@ -27,7 +29,7 @@ export function composeRelease(
   app: StoredApp,
   { source, revision, others }: RenderOrigin,
   rendered: RenderedApp,
-  { tree, charts }: { tree: string; charts: Release["input"]["charts"] },
+  { tree, charts, steering }: { tree: string; charts: Release["input"]["charts"]; steering: Steering },
 ): Composed {
   const { spec } = app.definition;
   const { url, ref } = gitOf(source);
@@ -56,7 +58,7 @@ export function composeRelease(
         cover: one === undefined ? [] : one.entry.cover,
         closure: one === undefined ? null : one.entry.closure,
       },
-      options: optionsOf(spec, one?.entry.namespace),
+      options: { ...optionsOf(spec, one?.entry.namespace), ...steering },
       bundle: one?.entry.bundle ?? null,
       table:
         table === null
@@ -133,7 +135,9 @@ export function causeOf(
   const hasNewContent = after.some(({ key, closure }) => closures.has(key) && closures.get(key) !== closure);
   const isNewSpec = latest.input.spec !== null && stableJson(latest.input.spec) !== stableJson(next.input.spec);
   if (isNewSpec || !hasSameOptions(next, latest)) {
-    return hasNewContent ? fromCommit : { kind: "definition", detail: "the App's definition changed" };
+    if (hasNewContent) return fromCommit;
+    const isByProject = !isNewSpec && !hasSamePolicy(next, latest);
+    return { kind: "definition", detail: isByProject ? "the Project's rules changed" : "the App's definition changed" };
   }
   if (stableJson(latest.input.charts) !== stableJson(next.input.charts)) {
     const charts = next.input.charts.map(({ name, version }) => `${name} ${version}`).join(", ");

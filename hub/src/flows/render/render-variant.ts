@@ -6,6 +6,7 @@ import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import { stableJson } from "@muster/shared/stable-json.ts";
 import type { BundleFacts } from "../../core/documents/release.ts";
+import type { ObjectScope } from "../../core/policy.ts";
 import type { VariantInput } from "../../core/variants.ts";
 import { BUNDLE_LIMITS, type Bundler } from "../../ports/bundler.ts";
 import type { ResolvedChart } from "../../ports/chart-source.ts";
@@ -30,9 +31,6 @@ const RENDER_TIMEOUT_MS = 60_000;
 const MEMO_MAX = 4_000;
 /** Manifests as the renderers gave them, for variants that differ only in what Muster changes afterwards. */
 const MANIFESTS_MEMO_BYTES_MAX = 64 * 1024 * 1024;
-
-/** Which kinds of object, where: what a Project's limits are checked against. */
-export type ObjectScope = Pick<ObjectRef, "apiVersion" | "kind" | "namespace">;
 
 export interface VariantJob {
   readonly input: VariantInput;
@@ -290,8 +288,9 @@ async function coverOids(
 
 function scopesOf(objects: readonly ObjectRef[]): readonly ObjectScope[] {
   const scopes = new Map<string, ObjectScope>();
-  for (const { apiVersion, kind, namespace } of objects) {
-    scopes.set(`${apiVersion} ${kind} ${namespace}`, { apiVersion, kind, namespace });
+  for (const { apiVersion, kind, namespace, name } of objects) {
+    const key = `${apiVersion} ${kind} ${namespace}`;
+    if (!scopes.has(key)) scopes.set(key, { apiVersion, kind, namespace, name });
   }
   return [...scopes.values()];
 }

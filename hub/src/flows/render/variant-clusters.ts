@@ -1,7 +1,5 @@
-import type { ClusterSelector } from "@muster/shared/model/selector.ts";
 import type { ClusterRecord } from "../../core/cluster-record.ts";
 import type { StoredApp } from "../../core/documents/definition.ts";
-import { selects } from "../../core/placement.ts";
 import { isUniform, renderSpecOf, type VariantCluster } from "../../core/variants.ts";
 import type { HubState } from "../hub-state.ts";
 
@@ -11,11 +9,10 @@ export function toVariantCluster(state: HubState, { id, name, labels }: ClusterR
   return { id, name, labels, facts: minor === undefined ? {} : { kubernetes: minor } };
 }
 
-/** The clusters that a selector wants, of those that were not removed. */
-export function* placedClusters(state: HubState, selector: ClusterSelector): Generator<VariantCluster> {
-  for (const record of state.clusters.values()) {
-    if (record.revoked === null && selects(selector, record)) yield toVariantCluster(state, record);
-  }
+/** The clusters that an App is to run in. */
+export function* placedClusters(state: HubState, app: StoredApp): Generator<VariantCluster> {
+  const isWanted = state.placementOf(app);
+  for (const record of state.clusters.values()) if (isWanted(record)) yield toVariantCluster(state, record);
 }
 
 /** Whether what an App gives a cluster may depend on which cluster it is. */
