@@ -4,6 +4,7 @@ import type { ClusterId } from "@muster/shared/model/ids.ts";
 import { stageOf, targetRelease } from "./core/documents/intent.ts";
 import type { ObservedShard } from "./core/documents/observed.ts";
 import { isCurrent } from "./core/fleet.ts";
+import { KUBERNETES_VERSION } from "./core/kubernetes-version.ts";
 import { REMOVAL_GUARD, type RemovalGuard } from "./core/removal-brake.ts";
 import { answerRefusals } from "./flows/answer-refusals.ts";
 import { beginEpoch, openEpoch } from "./flows/begin-epoch.ts";
@@ -108,8 +109,6 @@ export interface Hub {
 }
 
 const HEARTBEAT_MS = 15_000;
-/** What charts are told that clusters run, where an App does not say otherwise. Raised with the project, never by itself. */
-const KUBERNETES_VERSION = "1.34";
 
 /** Wires the flows together: each arrow of the flow wakes the next. */
 export function createHub(deps: HubDependencies): Hub {

@@ -19,7 +19,7 @@ export function targetOf(source: StoredSource): SourceTarget {
  * @throws AppError "invalid" for a Source that is no Git repository, and as `CredentialStore.resolve`.
  */
 export async function remoteOf(
-  source: StoredSource,
+  source: Pick<StoredSource, "definition">,
   credentials: CredentialStore,
   opts: { signal: AbortSignal },
 ): Promise<GitRemote> {

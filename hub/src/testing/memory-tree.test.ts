@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { sourceTreeContract } from "../ports/source-tree.contract.ts";
 import { MemoryTree } from "./memory-tree.ts";
+
+describe("in memory", () => sourceTreeContract(async (files) => new MemoryTree(files)));
 
 describe("a tree in memory", () => {
   const tree = new MemoryTree({

@@ -63,13 +63,15 @@ export const sourceOf = (app: StoredApp): AppName => ({
   name: app.definition.spec.source.name,
 });
 
-export const nameOf = ({ definition: { metadata } }: StoredApp | StoredSource | StoredAppSet): AppName => ({
+export const nameOf = ({
+  definition: { metadata },
+}: Pick<StoredApp | StoredSource | StoredAppSet, "definition">): AppName => ({
   project: metadata.project,
   name: metadata.name,
 });
 
 /** Where a Source is, as far as it is tracked now: its address and branch. */
-export function gitOf({ definition: { spec } }: StoredSource): {
+export function gitOf({ definition: { spec } }: Pick<StoredSource, "definition">): {
   readonly url: string;
   readonly ref: { readonly branch: string };
   readonly credentials?: string | undefined;

@@ -23,7 +23,7 @@ export type SuppliedChart =
 /** Charts that are not in Git: which version an App means now, and the archives that Releases were made from. */
 export interface ChartSupply {
   /** @throws AppError "unavailable" when the repository does not answer. */
-  of(app: StoredApp, signal: AbortSignal): Promise<SuppliedChart>;
+  of(app: Pick<StoredApp, "definition">, signal: AbortSignal): Promise<SuppliedChart>;
   /** The very archive of a Release, kept for as long as the Release is. */
   frozen(release: Release): VariantJob["chart"];
   /** Asked again from now on. */
