@@ -5,6 +5,7 @@ import { askOrRefuse } from "../commands/ask-or-refuse.ts";
 import type { CommandContext } from "../commands/command-context.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { oneLine } from "../output/printable.ts";
+import { problemText } from "../output/problem-text.ts";
 import { statusText } from "../output/status-text.ts";
 import { AGENT_NAMESPACE } from "./local-agent.ts";
 import { previewCluster } from "./preview.ts";
@@ -63,9 +64,10 @@ export async function up(context: CommandContext, options: UpOptions): Promise<v
     const record = recordOf(request, clusters, before);
     refuseStrangers(clusters, record, before);
     const rendered = await renderOnce(request, { folder: folder.root, signal: terminal.interrupted });
-    const { commit, subject, bundle } = rendered;
+    const { commit, subject, bundle, notices } = rendered;
     const what = `${bundle.objects.length} objects in ${oneLine(path)}`;
     terminal.write(`${oneLine(repository)} at ${commit.slice(0, 7)} "${oneLine(subject)}": ${what}\n\n`);
+    for (const notice of notices) terminal.warn(`warning: ${problemText(notice)}\n`);
     if (isReal) {
       await showAndAsk(context, options, { clusters, request, rendered });
     } else {
