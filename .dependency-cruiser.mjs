@@ -120,9 +120,9 @@ const rules = [
     to: { path: ["^shared/src/wire/generated/", "node_modules/@bufbuild/protobuf/"] },
   },
   {
-    name: "cli-imports-hub-and-agent-only-for-up-and-demo",
-    comment: "`muster` is a client of the REST API; only `muster up` and the demo run the product in one process.",
-    from: { path: "^cli/", pathNot: "^cli/src/(up|demo)/" },
+    name: "cli-imports-hub-and-agent-only-to-run-them",
+    comment: "`muster` is a client of the REST API; only `up`, `render` and the demo run the product in one process.",
+    from: { path: "^cli/", pathNot: "^cli/src/(up|render|demo)/" },
     to: { path: "^(hub|agent)/" },
   },
   {

@@ -112,7 +112,7 @@ const cases: Case[] = [
   {
     from: "cli/src/commands/a.ts",
     imports: hub("core/target.ts"),
-    refusedBy: "cli-imports-hub-and-agent-only-for-up-and-demo",
+    refusedBy: "cli-imports-hub-and-agent-only-to-run-them",
   },
   { from: "hub/src/create-hub.ts", imports: "@muster/e2e/target.ts", refusedBy: "product-never-imports-workshop" },
   { from: "e2e/a.test.ts", imports: hub("create-hub.ts"), refusedBy: null },
