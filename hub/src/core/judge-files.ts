@@ -36,35 +36,3 @@ export function judgeFiles(
   });
   return { manifests: visible.filter((file) => MANIFEST.test(file.path)), problems };
 }
-
-/** The same problems, told with where they are in the repository. `path` of the App prefixes the file's. */
-export function placeProblems(
-  problems: readonly Problem[],
-  at: { repository: string; commit: string; path: string },
-): readonly Problem[] {
-  const prefix = at.path === "." || at.path === "" ? "" : `${at.path.replace(/^\.?\/+|\/+$/g, "")}/`;
-  return problems.map((problem) => ({
-    ...problem,
-    where: {
-      ...problem.where,
-      repository: at.repository,
-      commit: at.commit,
-      path: problem.where.path === undefined ? prefix.slice(0, -1) || "." : `${prefix}${problem.where.path}`,
-    },
-  }));
-}
-
-/** An empty render deletes nothing: emptiness is more often a mistake than a wish. */
-export const nothingRendered = (app: string, path: string): Problem => ({
-  code: "NothingRendered",
-  message: `"${path}" holds no Kubernetes object. Nothing is deleted: what ran goes on running.`,
-  where: {},
-  fix: `To remove its objects from the clusters, delete the App: muster delete app ${app}`,
-});
-
-export const pathNotFound = (app: string, path: string): Problem => ({
-  code: "PathNotFound",
-  message: `There is no directory "${path}" in this commit. Nothing is deleted: what ran goes on running.`,
-  where: {},
-  fix: `Correct spec.source.path of ${app}; to remove its objects from the clusters, delete the App: muster delete app ${app}`,
-});

@@ -330,19 +330,4 @@ export function gitSourceContract(open: () => Promise<Subject>, { isFake = false
       });
     });
   });
-
-  describe("directories by their ids", () => {
-    it("are found at loose spellings of a path, listed and read", async () => {
-      const commit = (await remote.commit("main", { "apps/a/x.yaml": "1" }, "First")) as CommitId;
-      await fetch(main);
-      const tree = await git.treeOf(there(), commit, "./apps//a/");
-      expect(tree).toBe(await git.treeOf(there(), commit, "apps/a"));
-      expect(await git.treeOf(there(), commit, "../etc")).toBeNull();
-      expect(await git.treeOf(there(), commit, ".")).not.toBeNull();
-      const [file] = await git.listFiles(there(), tree ?? "", { filesMax: 10 });
-      expect(file).toMatchObject({ path: "x.yaml", mode: "file", bytes: 1 });
-      const [bytes] = await git.readFiles(there(), [file?.oid ?? ""], { bytesMax: 10 });
-      expect(Buffer.from(bytes ?? []).toString()).toBe("1");
-    });
-  });
 }

@@ -1,7 +1,7 @@
 import type { Instant } from "@muster/shared/clock.ts";
 import type { CommitId } from "@muster/shared/model/ids.ts";
 import { type Credentials, NO_CREDENTIALS } from "./credentials.ts";
-import type { EntryMode, SourceTree } from "./source-tree.ts";
+import type { SourceTree } from "./source-tree.ts";
 
 /** A repository and how it is spoken to, apart from what is wanted of it. */
 export interface GitRemote {
@@ -75,14 +75,6 @@ export type RefResult =
   /** The repository was read, and this ref is not there, is several, or has submodules that cannot be read. */
   | { readonly kind: "missing" | "ambiguous" | "incomplete"; readonly reason: string; readonly fix: string };
 
-export interface TreeFile {
-  /** Relative to the tree that was listed, `/`-separated. */
-  readonly path: string;
-  readonly oid: string;
-  readonly mode: Exclude<EntryMode, "directory">;
-  readonly bytes: number;
-}
-
 /**
  * Git, as far as desired state needs it: refs, trees and file contents from a bare mirror, no work tree. Every call has
  * a deadline of its own besides `signal`. Remotes are reached only where the hub's rules for addresses allow it, at
@@ -108,15 +100,5 @@ export interface GitSource {
   resolveCommit(remote: GitRemote, prefix: string): Promise<readonly CommitId[]>;
   /** Whether `ancestor` is in the history of `descendant`, or is it. Commits that were not fetched are in none. */
   isAncestor(remote: GitRemote, ancestor: CommitId, descendant: CommitId): Promise<boolean>;
-
-  /**
-   * Object id of the directory at `path` in a fetched commit: equal ids mean equal content, so nothing to render.
-   * Null when there is no such directory. @throws AppError "unavailable" for a commit that was not fetched.
-   */
-  treeOf(remote: GitRemote, commit: CommitId, path: string): Promise<string | null>;
-  /** Every file below a tree, ordered by path. @throws AppError "too-large" above `filesMax`. */
-  listFiles(remote: GitRemote, tree: string, opts: { filesMax: number }): Promise<readonly TreeFile[]>;
-  /** Contents in the order asked for. @throws AppError "too-large" when they exceed `bytesMax` together. */
-  readFiles(remote: GitRemote, oids: readonly string[], opts: { bytesMax: number }): Promise<readonly Uint8Array[]>;
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { AppError } from "@muster/shared/errors.ts";
 import { formatRef } from "@muster/shared/model/definitions/source.ts";
 import type { CommitId } from "@muster/shared/model/ids.ts";
 import { parseVersionRange } from "@muster/shared/version-range.ts";
-import type { GitRef, GitRemote, GitSource, RefResult, TreeFile, WantedRef } from "../ports/git-source.ts";
+import type { GitRef, GitRemote, GitSource, RefResult, WantedRef } from "../ports/git-source.ts";
 import type { SourceTree } from "../ports/source-tree.ts";
 import { type MemoryFile, MemoryTree } from "./memory-tree.ts";
 
@@ -22,8 +22,6 @@ export class FakeGit implements GitSource {
   readonly #commits = new Map<string, Commit>();
   /** `<url> <full name of the ref>` → commit. */
   readonly #refs = new Map<string, CommitId>();
-  /** Directories by their id, as far as anyone asked for them. */
-  readonly #trees = new Map<string, { tree: MemoryTree; path: string }>();
   /** Every fetch fails with this error, until it is null again. */
   failure: AppError | null = null;
   fetches = 0;
@@ -124,40 +122,6 @@ export class FakeGit implements GitSource {
   async isAncestor(_remote: GitRemote, ancestor: CommitId, descendant: CommitId): Promise<boolean> {
     const found = this.#commits.get(descendant);
     return found !== undefined && (ancestor === descendant || found.parents.has(ancestor));
-  }
-
-  async treeOf(_remote: GitRemote, commit: CommitId, path: string): Promise<string | null> {
-    const tree = this.#treeOfCommit(commit);
-    const parts = path.split("/").filter((part) => part !== "" && part !== ".");
-    if (parts.includes("..")) return null;
-    const place = parts.join("/");
-    const entry = await tree.entry(place);
-    if (entry?.mode !== "directory" || (place === "" && (await tree.list("")).length === 0)) return null;
-    this.#trees.set(entry.oid, { tree, path: place });
-    return entry.oid;
-  }
-
-  async listFiles(_remote: GitRemote, oid: string, opts: { filesMax: number }): Promise<readonly TreeFile[]> {
-    this.listings += 1;
-    const { tree, path } = this.#trees.get(oid) ?? { tree: new MemoryTree(), path: "" };
-    const files = (await tree.walk(path, opts)) as readonly TreeFile[];
-    return files.map((file) => ({ ...file, path: path === "" ? file.path : file.path.slice(path.length + 1) }));
-  }
-
-  async readFiles(
-    _remote: GitRemote,
-    oids: readonly string[],
-    { bytesMax }: { bytesMax: number },
-  ): Promise<readonly Uint8Array[]> {
-    return Promise.all(
-      oids.map(async (oid) => {
-        for (const { tree } of this.#commits.values()) {
-          const found = await tree.read([oid], { bytesMax }).catch(() => null);
-          if (found !== null) return found[0] as Uint8Array;
-        }
-        throw new AppError("not-found", `there is no object ${oid}`);
-      }),
-    );
   }
 
   async close(): Promise<void> {}

@@ -2,15 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { AppError, isAppError } from "@muster/shared/errors.ts";
 import type { CommitId } from "@muster/shared/model/ids.ts";
-import type {
-  FoundRef,
-  GitCommit,
-  GitRemote,
-  GitSource,
-  RefResult,
-  TreeFile,
-  WantedRef,
-} from "../../ports/git-source.ts";
+import type { FoundRef, GitCommit, GitRemote, GitSource, RefResult, WantedRef } from "../../ports/git-source.ts";
 import type { SourceTree } from "../../ports/source-tree.ts";
 import { parseAddress } from "./address.ts";
 import { type Choice, chooseRef, prefixesFor } from "./choose-refs.ts";
@@ -23,7 +15,6 @@ import { type Link, type LinkDependencies, listRefs } from "./link.ts";
 import type { RemoteRefs } from "./list-refs.ts";
 import type { Mirror, Pull } from "./mirror.ts";
 import { parseGitmodules, resolveSubmodule } from "./submodules.ts";
-import { normalizePath } from "./tree.ts";
 import { createTreeStore, type TreeStore } from "./tree-store.ts";
 
 /** What tells the engines apart: how they keep a mirror, and what they can reach. */
@@ -287,20 +278,6 @@ export function createGitSource(
     },
 
     isAncestor: async (remote, ancestor, descendant) => holdOf(remote).mirror.isAncestor(ancestor, descendant),
-
-    async treeOf(remote, commit, path) {
-      const normal = normalizePath(path);
-      if (normal === null) return null;
-      const entry = await treeAt(remote, commit).entry(normal);
-      return entry?.mode === "directory" ? entry.oid : null;
-    },
-
-    // A directory by its id says nothing of the commit whose .gitmodules would count: submodules stay entries.
-    async listFiles(remote, tree, opts) {
-      return (await treeAt({ ...remote, submodules: false }, tree).walk("", opts)) as readonly TreeFile[];
-    },
-
-    readFiles: async (remote, oids, opts) => treeAt(remote, "").read(oids, opts),
 
     async close() {
       await Promise.all([...held.values()].map((hold) => hold.mirror.close()));

@@ -34,14 +34,3 @@ export function parseTree(bytes: Buffer, oidBytes: number): readonly RawEntry[] 
 /** Plain code-unit order of paths, the same on every engine and every machine. */
 export const byPath = (one: { path: string }, other: { path: string }): number =>
   one.path < other.path ? -1 : one.path > other.path ? 1 : 0;
-
-/** `apps//shop/./` → `apps/shop`; `.` and `` → ``. Null when it leads out of the repository. */
-export function normalizePath(path: string): string | null {
-  const parts: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "" || part === ".") continue;
-    if (part === ".." || part.includes("\n") || part.includes("\0")) return null;
-    parts.push(part);
-  }
-  return parts.join("/");
-}
