@@ -104,6 +104,16 @@ describe("resolveVariants", () => {
     expect(inputOf({ vars: { a: "1" } }, eu, ["a"]).values).toBeNull();
   });
 
+  it("tells the name that a mistyped one may have meant, and tells no clusters apart by it", () => {
+    const over = { substitute: true, vars: { greeting: "welcome ${cluster.name}" } };
+    expect(inputOf(over, eu, ["greetin"]).values).toEqual({ greeting: "" });
+    expect(inputOf(over, us, ["greetin", "greeting"]).values).toEqual({ greeting: "welcome us-1" });
+    expect(inputOf(over, us, ["cluster.labels.regio", "motto"]).values).toEqual({});
+    expect(keyOf({ substitute: true, vars: { a: "1" } }, us, ["cluster.nam"])).toBe(
+      keyOf({ substitute: true, vars: { a: "1" } }, other, ["cluster.nam"]),
+    );
+  });
+
   it("lets no value of a mapping reach a prototype", () => {
     const valuesObject = JSON.parse('{"__proto__": {"polluted": true}}');
     const over = { render: { helm: {} }, overrides: [{ clusters: { all: true }, helm: { valuesObject } }] };

@@ -3,6 +3,7 @@ import type { AppSpec, Override, ValuesFile } from "@muster/shared/model/definit
 import type { ClusterId } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { Labels } from "@muster/shared/model/selector.ts";
+import { nearestName } from "@muster/shared/nearest-name.ts";
 import { stableJson } from "@muster/shared/stable-json.ts";
 import { selects } from "./placement.ts";
 import type { BundleTransform, ObjectPatch } from "./transform/bundle-transform.ts";
@@ -145,9 +146,28 @@ function resolve(
       apiVersions: capabilities.apiVersions,
     },
     createNamespace: spec.destination.createNamespace,
-    values: spec.substitute ? Object.fromEntries(mentioned.map((name) => [name, values[name] as string])) : null,
+    values: spec.substitute
+      ? {
+          ...namesNear(references, Object.keys(vars.value), values),
+          ...Object.fromEntries(mentioned.map((name) => [name, values[name] as string])),
+        }
+      : null,
   };
   return { kind: "variant", variant: { key: hash(stableJson(input)), input } };
+}
+
+/**
+ * Names that a mistyped one may have meant, for its error to say. Nothing mentions them, so their values are nobody's
+ * input; labels and facts are left out, since they would tell clusters apart that get the same.
+ */
+function namesNear(
+  references: readonly string[],
+  vars: readonly string[],
+  values: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const unknown = references.filter((name) => !Object.hasOwn(values, name));
+  const near = unknown.map((name) => nearestName(name, ["cluster.name", ...vars])).filter((name) => name !== null);
+  return Object.fromEntries(near.map((name) => [name, ""]));
 }
 
 const inField =
