@@ -13,6 +13,8 @@ export interface FleetOptions {
   readonly clusters: readonly TestCluster[];
   /** Stays the caller's to stop. */
   readonly forge: Forge;
+  /** Names and labels of `clusters` in the hub, in their order; without, a cluster is called and labelled by its own name. */
+  readonly named?: readonly { readonly name: string; readonly labels: Readonly<Record<string, string>> }[];
   readonly hub?: Partial<Omit<HubOptions, "reaper" | "folder">>;
   readonly agent?: Pick<AgentOptions, "env" | "flags" | "clockOffsetMs" | "main">;
   /** Default true: answers when every cluster is connected. */
@@ -132,7 +134,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         ),
       stop: stopAll,
     };
-    for (const cluster of options.clusters) await addMember(cluster);
+    for (const [index, cluster] of options.clusters.entries()) await addMember(cluster, options.named?.[index]);
     if (options.connected !== false) await fleet.untilConnected();
     return fleet;
   } catch (error) {

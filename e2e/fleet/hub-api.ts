@@ -5,6 +5,8 @@ export type { Schemas };
 /** The calls of the hub's REST API that scenarios make. Each throws the CLI's `Failure` when the hub refuses. */
 export interface HubApi {
   readonly client: HubClient;
+  /** The same calls for the Sources and Apps of another project than `default`. */
+  inProject(project: string): HubApi;
   status(): Promise<Schemas["Status"]>;
   register(name: string, labels?: Record<string, string>): Promise<Schemas["Registration"]>;
   cluster(name: string): Promise<Schemas["Cluster"]>;
@@ -22,18 +24,21 @@ export interface HubApi {
   why(app: string, cluster?: string): Promise<Schemas["Why"]>;
   rollback(app: string, to: string, reason?: string): Promise<Schemas["Rollback"]>;
   unpin(app: string): Promise<Schemas["App"]>;
+  /** Sets labels of a cluster, beside those it has. */
+  label(cluster: string, set: Record<string, string>): Promise<void>;
   recover(target?: { cluster?: string; app?: string }): Promise<{ app: string; cluster: string }[]>;
   close(): Promise<void>;
 }
 
-const project = "default";
+export const createHubApi = (hub: { url: string; token: string; ca: string }): HubApi =>
+  callsOf(createHubClient(hub), "default");
 
-export function createHubApi(hub: { url: string; token: string; ca: string }): HubApi {
-  const client = createHubClient(hub);
+function callsOf(client: HubClient, project: string): HubApi {
   const { api } = client;
   const named = (name: string) => ({ params: { path: { project, name } } });
   return {
     client,
+    inProject: (other) => callsOf(client, other),
     status: () => answered(api.GET("/v1/status")),
     register: (name, labels = {}) => answered(api.POST("/v1/clusters", { body: { name, labels } })),
     cluster: (name) => answered(api.GET("/v1/clusters/{name}", { params: { path: { name } } })),
@@ -76,6 +81,14 @@ export function createHubApi(hub: { url: string; token: string; ca: string }): H
           params: { path: { project, name }, query: { reason: "a scenario" } },
         }),
       ),
+    label: async (name, set) => {
+      await answered(
+        api.PATCH("/v1/clusters/{name}", {
+          params: { path: { name } },
+          body: { labels: { set, remove: [] }, dryRun: false },
+        }),
+      );
+    },
     recover: async ({ cluster, app } = {}) => {
       const body = {
         mode: "reassert" as const,
