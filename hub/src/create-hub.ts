@@ -1,6 +1,7 @@
 import type { Clock } from "@muster/shared/clock.ts";
 import type { Log } from "@muster/shared/log.ts";
 import type { ClusterId } from "@muster/shared/model/ids.ts";
+import { nameOf } from "./core/documents/definition.ts";
 import { stageOf, targetRelease } from "./core/documents/intent.ts";
 import type { ObservedShard } from "./core/documents/observed.ts";
 import { isCurrent } from "./core/fleet.ts";
@@ -12,6 +13,7 @@ import { brakeRemovals } from "./flows/brake-removals.ts";
 import { notingRefs } from "./flows/bundle-refs.ts";
 import { createClusterRecords } from "./flows/cluster-records.ts";
 import { createCommands } from "./flows/commands/commands.ts";
+import { keepDefinitions } from "./flows/definitions/keep-definitions.ts";
 import { createAuditDrain } from "./flows/drain-audit.ts";
 import { driveRollouts } from "./flows/drive-rollouts.ts";
 import { createEnrolment } from "./flows/enroll-agents.ts";
@@ -228,12 +230,16 @@ export function createHub(deps: HubDependencies): Hub {
     verifier,
     credentials,
     projects,
-    onRevision: renders.revisionFound,
+    onRevision(source, at) {
+      renders.revisionFound(source, at);
+      definitions.revisionFound(nameOf(source));
+    },
     clock,
     random,
     metrics,
     log,
   });
+  const definitions = keepDefinitions({ state, openTree, credentials, brake, newId, clock, random, metrics, log });
   const operations = runOperations({ state, audit, clock, random, log });
   const sweep = createSweep({
     state,
@@ -268,11 +274,12 @@ export function createHub(deps: HubDependencies): Hub {
     metrics,
     log,
   });
-  const views = createViews({ state, sessions, renderingOf: renders.of, brake, prunes, contents });
+  const views = createViews({ state, sessions, renderingOf: renders.of, definitions, brake, prunes, contents });
   const commands = createCommands({
     state,
     identities,
     views,
+    claims: definitions.claims,
     hubAddress: deps.hubAddress,
     wakeSource(source) {
       // What renders takes as long to start as the fetch: they go side by side.
@@ -410,6 +417,7 @@ export function createHub(deps: HubDependencies): Hub {
       drive.start();
       renders.loop.start();
       late.loop.start();
+      definitions.start();
       tracker.start();
       sweep.start();
       waitingFor.delete("store");
@@ -426,6 +434,7 @@ export function createHub(deps: HubDependencies): Hub {
       draining.abort();
       await sweep.stop();
       await tracker.stop();
+      await definitions.stop();
       await late.loop.stop();
       await renders.loop.stop();
       await operations.stop();
@@ -438,6 +447,7 @@ export function createHub(deps: HubDependencies): Hub {
     },
 
     async settled() {
+      await definitions.idle();
       await renders.loop.idle();
       await late.loop.idle();
       await operations.idle();

@@ -3,6 +3,8 @@ import { clusterId, name } from "@muster/shared/model/ids.ts";
 import { keyHash } from "@muster/shared/model/joining.ts";
 import { labels } from "@muster/shared/model/selector.ts";
 import { z } from "zod";
+import { owner } from "./documents/owner.ts";
+import { changeLabels, labelConflict } from "./own-labels.ts";
 
 /**
  * What the hub remembers of one cluster's membership: the document `clusters/<cluster id>`. Names are unique by a
@@ -64,6 +66,8 @@ export const clusterRecord = z.object({
   id: clusterId,
   name,
   labels,
+  /** Of labels that are not the API's. */
+  labelOwners: z.record(z.string(), owner).default({}),
   registered: instant,
   /** At most one that is open: a new one replaces the open one. Used ones stay for an hour. */
   tokens: z.array(joinToken).max(8),
@@ -111,6 +115,7 @@ export function registerCluster(input: {
     id: input.id,
     name: input.name,
     labels: input.labels,
+    labelOwners: {},
     registered: input.now,
     tokens: [{ ...input.token, expires: input.now + TOKEN_LIFE_MS, usedBy: null }],
     identity: null,
@@ -132,9 +137,12 @@ export function renewToken(
 ): ClusterRecord {
   const used = record.tokens.filter((token) => token.usedBy !== null && token.expires > input.now);
   const fresh: JoinToken = { ...input.token, expires: input.now + TOKEN_LIFE_MS, usedBy: null };
+  const { conflicts, ...labelled } = changeLabels(record, "api", { set: input.labels, remove: [] }, () => true);
+  const [conflict] = record.revoked === null ? conflicts : [];
+  if (conflict !== undefined) throw labelConflict(record.name, conflict, "api");
   const next: ClusterRecord = {
     ...record,
-    labels: record.revoked === null ? { ...record.labels, ...input.labels } : input.labels,
+    ...(record.revoked === null ? labelled : { labels: input.labels, labelOwners: {} }),
     // A revoked cluster that is registered anew starts without an identity: its old key stays worthless.
     identity: record.revoked === null ? record.identity : null,
     revoked: null,

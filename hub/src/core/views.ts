@@ -1,4 +1,5 @@
 import { definition } from "@muster/shared/model/definitions.ts";
+import { name } from "@muster/shared/model/ids.ts";
 import { problem } from "@muster/shared/model/problem.ts";
 import { driftRecord, objectStatus, reportPhase } from "@muster/shared/model/report.ts";
 import { clusterSelector, labels } from "@muster/shared/model/selector.ts";
@@ -63,6 +64,18 @@ export const sourceView = z.object({
     .describe("the commit at the remote, when no trusted signer has signed it; the revision stays"),
   lastChecked: time.nullable(),
   problems: z.array(problem),
+  /** Of a Source that holds definitions: how many were found, and what is wrong with them. */
+  definitions: z
+    .object({
+      path: z.string(),
+      fleet: z.boolean(),
+      /** Null: not read yet, since the hub started. */
+      commit: z.string().nullable(),
+      documents: z.int(),
+      problems: z.array(problem),
+    })
+    .nullable()
+    .optional(),
 });
 export type SourceView = z.infer<typeof sourceView>;
 
@@ -161,6 +174,29 @@ export const placementDetailView = placementView.extend({
   problems: z.array(problem),
 });
 export type PlacementDetailView = z.infer<typeof placementDetailView>;
+
+export const appSetView = z.object({
+  project: z.string(),
+  name: z.string(),
+  /** `directories apps/* of fleet`, `values of label region` */
+  generator: z.string(),
+  owner: z.string(),
+  /** That it keeps now. */
+  apps: z.int(),
+  deleting: z.boolean(),
+  problems: z.array(problem),
+});
+export type AppSetView = z.infer<typeof appSetView>;
+
+export const projectView = z.object({
+  name: z.string(),
+  owner: z.string(),
+  suspended: z.boolean(),
+  sources: z.int(),
+  apps: z.int(),
+  appSets: z.int(),
+});
+export type ProjectView = z.infer<typeof projectView>;
 
 export const statusView = z.object({
   hub: z.object({ id: z.string(), version: z.string(), epoch: z.int(), started: time }),
@@ -299,5 +335,22 @@ export type RecoverRequest = z.infer<typeof recoverRequest>;
 export const applyRequest = z.strictObject({
   definitions: z.array(z.unknown()).min(1).max(1_000),
   dryRun: z.boolean().default(false),
+  /** Also what belongs to a Source or AppSet that does not hold it any more. */
+  takeOver: z.boolean().optional(),
 });
 export const storedDefinition = definition;
+
+const scopedText = z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, "write it as PROJECT/NAME");
+
+export const handOverRequest = z.strictObject({
+  kind: z.enum(["App", "Source", "AppSet", "Project", "Cluster"]),
+  /** Of an App, Source or AppSet. */
+  project: name.default("default"),
+  name,
+  /** Who has it from now on: a Source or an AppSet must hold it already, and be told that it is another's. */
+  to: z.union([z.literal("api"), z.strictObject({ source: scopedText }), z.strictObject({ appSet: scopedText })]),
+});
+export type HandOverRequest = z.infer<typeof handOverRequest>;
+
+export const handOverResult = z.object({ what: z.string(), from: z.string(), to: z.string() });
+export type HandOverResult = z.infer<typeof handOverResult>;

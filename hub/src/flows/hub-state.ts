@@ -13,14 +13,18 @@ import type { AuditEntry } from "../core/documents/audit-entry.ts";
 import { clusters } from "../core/documents/cluster.ts";
 import {
   appKey,
+  appSetKey,
   definitions,
   projectKey,
   type StoredApp,
+  type StoredAppSet,
   type StoredDefinition,
+  type StoredProject,
   type StoredSource,
   sourceKey,
   sourceOf,
 } from "../core/documents/definition.ts";
+import { type DefinitionRead, definitionReads } from "../core/documents/definition-read.ts";
 import { HUB_EPOCH_KEY, type HubEpoch, hubEpochs } from "../core/documents/hub-epoch.ts";
 import { type Intent, intents } from "../core/documents/intent.ts";
 import { type ObservedEntry, type ObservedShard, observedShards } from "../core/documents/observed.ts";
@@ -38,6 +42,7 @@ import { Mirror } from "./mirror.ts";
 /** Every document the flows work with, mirrored in memory, and the indexes over them. */
 export class HubState {
   readonly definitions: Mirror<StoredDefinition>;
+  readonly definitionReads: Mirror<DefinitionRead>;
   readonly sourceStatuses: Mirror<SourceStatus>;
   readonly intents: Mirror<Intent>;
   readonly releases: Mirror<Release>;
@@ -63,6 +68,7 @@ export class HubState {
   constructor(documents: Documents, audit: AuditDrain) {
     const isDrained = (id: string): boolean => audit.isDrained(id);
     this.definitions = new Mirror(documents, definitions, isDrained);
+    this.definitionReads = new Mirror(documents, definitionReads);
     this.sourceStatuses = new Mirror(documents, sourceStatuses);
     this.intents = new Mirror(documents, intents, isDrained);
     this.releases = new Mirror(documents, releases);
@@ -111,6 +117,7 @@ export class HubState {
       this.lateVariants,
       this.epochs,
       this.definitions,
+      this.definitionReads,
       this.sourceStatuses,
       this.clusters,
       this.presence,
@@ -163,6 +170,21 @@ export class HubState {
 
   *appsIn(project: string): Generator<StoredApp> {
     for (const app of this.apps()) if (app.definition.metadata.project === project) yield app;
+  }
+
+  project(name: string): StoredProject | null {
+    const found = this.definitions.get(projectKey(name));
+    return found?.kind === "Project" && !found.deleted ? found : null;
+  }
+
+  appSet(name: AppName): StoredAppSet | null {
+    const found = this.definitions.get(appSetKey(name));
+    return found?.kind === "AppSet" && !found.deleted ? found : null;
+  }
+
+  /** Those that are deleted and still have Apps as well. */
+  *appSets(): Generator<StoredAppSet> {
+    for (const found of this.definitions.values()) if (found.kind === "AppSet") yield found;
   }
 
   *apps(): Generator<StoredApp> {

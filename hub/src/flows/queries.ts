@@ -4,6 +4,7 @@ import type { Definition } from "@muster/shared/model/definitions.ts";
 import { type AppName, type AppUid, type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
 import type { AppFacts } from "../core/app-facts.ts";
 import { noApproval, viewApproval } from "../core/decide-approval.ts";
+import { appSetKey } from "../core/documents/definition.ts";
 import { detailKey, type ReportDetail, reportDetail, reportDetails } from "../core/documents/observed.ts";
 import { explain, tellingPlacement } from "../core/explain.ts";
 import { detailApp, summarizeApp, viewPlacement, viewRelease } from "../core/summarize-app.ts";
@@ -68,6 +69,19 @@ export function createQueries(deps: {
       if (source !== null) return views.source(source);
       throw new AppError("not-found", `There is no Source ${formatApp(name)}.`);
     },
+    appSets: async () =>
+      [...state.appSets()].map((set) => views.appSet(set)).sort((a, b) => (formatApp(a) < formatApp(b) ? -1 : 1)),
+    async appSet(name) {
+      const set = state.definitions.get(appSetKey(name));
+      if (set?.kind === "AppSet") return views.appSet(set);
+      throw new AppError("not-found", `There is no AppSet ${formatApp(name)}.`, {
+        fix: "See what there is: muster get appset",
+      });
+    },
+    projects: async () =>
+      [...state.definitions.values()]
+        .flatMap((stored) => (stored.kind === "Project" && !stored.deleted ? [views.project(stored)] : []))
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
     apps: async () => apps(),
     app: async (name) => detailApp(views.facts(name)),
 

@@ -2,6 +2,7 @@ import type { Clock } from "@muster/shared/clock.ts";
 import type { Log } from "@muster/shared/log.ts";
 import type { AppUid, ClusterId, CommitId } from "@muster/shared/model/ids.ts";
 import { reportDetails } from "../core/documents/observed.ts";
+import type { Owner } from "../core/documents/owner.ts";
 import { releaseKey } from "../core/documents/release.ts";
 import { releasesToKeep } from "../core/plan-retention.ts";
 import type { ArtifactSource } from "../ports/artifact-source.ts";
@@ -188,11 +189,17 @@ export function createSweep(deps: {
     await audit.flush();
     for (const [key, stored] of [...state.definitions.entries()]) {
       if (!stored.deleted || stored.audit.some((entry) => !audit.isDrained(entry.id))) continue;
+      // Its mark is what says that its Apps are to go.
+      if (stored.kind === "AppSet" && [...state.apps()].some(({ owner }) => isOfSet(owner, key))) continue;
       await state.definitions.remove(key, (current) => current.deleted && current.uid === stored.uid);
     }
     for (const [key] of [...state.sourceStatuses.entries()]) {
       const [project = "", name = ""] = key.split("/");
       if (state.source({ project, name }) === null) await state.sourceStatuses.remove(key);
+    }
+    for (const [key] of [...state.definitionReads.entries()]) {
+      const [project = "", name = ""] = key.split("/");
+      if (state.source({ project, name }) === null) await state.definitionReads.remove(key);
     }
   }
 
@@ -227,6 +234,9 @@ export function createSweep(deps: {
     },
   };
 }
+
+const isOfSet = (owner: Owner, key: string): boolean =>
+  typeof owner === "object" && "appSet" in owner && `appset/${owner.appSet}` === key;
 
 const only = <T>(record: Record<string, T>, isKept: (key: string) => boolean): Record<string, T> =>
   Object.fromEntries(Object.entries(record).filter(([key]) => isKept(key)));

@@ -2,14 +2,26 @@ import { AppError } from "@muster/shared/errors.ts";
 import { type AppName, type AppUid, type Digest, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "../core/app-facts.ts";
+import { describeGenerator } from "../core/app-set/plan-app-set.ts";
 import type { ClusterRecord } from "../core/cluster-record.ts";
-import { gitOf, nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
+import {
+  gitOf,
+  nameOf,
+  type StoredApp,
+  type StoredAppSet,
+  type StoredDefinition,
+  type StoredProject,
+  type StoredSource,
+  sourceOf,
+} from "../core/documents/definition.ts";
 import type { Intent } from "../core/documents/intent.ts";
+import { ownerName } from "../core/documents/owner.ts";
 import { isAhead, placementState } from "../core/fleet.ts";
 import { isNotice, shownTarget, summarizeApp } from "../core/summarize-app.ts";
-import type { AppView, ClusterView, SourceView } from "../core/views.ts";
+import type { AppSetView, AppView, ClusterView, ProjectView, SourceView } from "../core/views.ts";
 import { isInProject, isSelected } from "../core/wanted.ts";
 import type { RemovalBrake } from "./brake-removals.ts";
+import type { Definitions } from "./definitions/keep-definitions.ts";
 import type { PruneGuard } from "./guard-prunes.ts";
 import type { HubState } from "./hub-state.ts";
 import type { ReleaseContents } from "./render/release-contents.ts";
@@ -30,12 +42,15 @@ export interface Views {
   app(name: AppName): AppView;
   cluster(record: ClusterRecord): ClusterView;
   source(source: StoredSource): SourceView;
+  appSet(set: StoredAppSet): AppSetView;
+  project(project: StoredProject): ProjectView;
 }
 
 export function createViews(deps: {
   state: HubState;
   sessions: Sessions;
   renderingOf: (app: AppUid) => Rendering;
+  definitions: Pick<Definitions, "statusOf" | "problemsOf">;
   brake: Pick<RemovalBrake, "verdictsOf">;
   prunes: Pick<PruneGuard, "held">;
   contents: Pick<ReleaseContents, "peek">;
@@ -190,9 +205,53 @@ export function createViews(deps: {
         held: status?.held == null ? null : { ...status.held, since: iso(status.held.since) },
         lastChecked: status?.lastChecked == null ? null : iso(status.lastChecked),
         problems: [...(status?.problems ?? []), ...renderProblemsOf({ project, name })].slice(0, SOURCE_PROBLEMS_MAX),
+        definitions: definitionsOf(source),
+      };
+    },
+
+    appSet(set) {
+      const { project, name } = nameOf(set);
+      const key = `${project}/${name}`;
+      return {
+        project,
+        name,
+        generator: describeGenerator(set),
+        owner: ownerName(set.owner),
+        apps: [...state.apps()].filter(
+          ({ owner }) => typeof owner === "object" && "appSet" in owner && owner.appSet === key,
+        ).length,
+        deleting: set.deleted,
+        problems: [...deps.definitions.problemsOf({ project, name })],
+      };
+    },
+
+    project({ definition: { metadata, spec }, owner }) {
+      const count = (kind: StoredDefinition["kind"]): number =>
+        [...state.definitions.values()].filter(
+          ({ deleted, definition }) =>
+            !deleted &&
+            definition.kind === kind &&
+            "project" in definition.metadata &&
+            definition.metadata.project === metadata.name,
+        ).length;
+      return {
+        name: metadata.name,
+        owner: ownerName(owner),
+        suspended: spec.suspended,
+        sources: count("Source"),
+        apps: count("App"),
+        appSets: count("AppSet"),
       };
     },
   };
+
+  function definitionsOf(source: StoredSource): SourceView["definitions"] {
+    const status = deps.definitions.statusOf(nameOf(source));
+    const { definitions } = source.definition.spec;
+    if (status === null || definitions === undefined) return null;
+    const { commit, documents, problems } = status;
+    return { path: definitions.path, fleet: definitions.fleet, commit, documents, problems: [...problems] };
+  }
 
   /** What is wrong in the files of this Source, once each: several Apps may render one directory. */
   function renderProblemsOf(source: AppName): Problem[] {

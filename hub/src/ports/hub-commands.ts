@@ -5,11 +5,15 @@ import type {
   AppDetailView,
   ApplyResult,
   ApprovalView,
+  AppSetView,
   AppView,
   ClusterView,
   DeletionResult,
+  HandOverRequest,
+  HandOverResult,
   LabelResult,
   PlacementDetailView,
+  ProjectView,
   RecoverRequest,
   Registration,
   ReleaseView,
@@ -44,7 +48,18 @@ export interface HubCommands {
   ): Promise<LabelResult>;
   /** Revokes the identity and forgets the cluster; what runs there keeps running. */
   removeCluster(actor: Actor, name: string): Promise<void>;
-  apply(actor: Actor, definitions: readonly unknown[], opts: { dryRun: boolean }): Promise<ApplyResult>;
+  /** `takeOver`: also what belongs to an owner that does not hold it any more. */
+  apply(
+    actor: Actor,
+    definitions: readonly unknown[],
+    opts: { dryRun: boolean; takeOver?: boolean },
+  ): Promise<ApplyResult>;
+  /** Gives a definition, or a cluster's labels, another owner. */
+  handOver(actor: Actor, request: HandOverRequest): Promise<HandOverResult>;
+  /** Its Apps are deleted with it, once the brake lets them. */
+  deleteAppSet(actor: Actor, set: AppName): Promise<void>;
+  /** @throws AppError "conflict" while anything is in it. */
+  deleteProject(actor: Actor, name: string): Promise<void>;
   deleteSource(actor: Actor, source: AppName): Promise<void>;
   /** Sends a tombstone to every cluster, once the brake lets it; the App is gone when each has confirmed. */
   deleteApp(actor: Actor, app: AppName): Promise<DeletionResult>;
@@ -65,6 +80,9 @@ export interface HubQueries {
   cluster(name: string): Promise<ClusterView>;
   sources(): Promise<readonly SourceView[]>;
   source(source: AppName): Promise<SourceView>;
+  appSets(): Promise<readonly AppSetView[]>;
+  appSet(set: AppName): Promise<AppSetView>;
+  projects(): Promise<readonly ProjectView[]>;
   apps(): Promise<readonly AppView[]>;
   app(app: AppName): Promise<AppDetailView>;
   placement(app: AppName, cluster: string): Promise<PlacementDetailView>;

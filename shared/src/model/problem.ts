@@ -33,6 +33,14 @@ export const problemCode = z.enum([
   "PluginRefused",
   "DependencyMissing",
   "NotReproducible",
+  // what is defined in Git
+  "DefinitionInvalid",
+  "DefinitionForbidden",
+  "DefinitionsMissing",
+  "DefinitionKept",
+  "ClusterNotRegistered",
+  "OwnerConflict",
+  "NothingMatched",
   // where it comes from
   "RepositoryUnreachable",
   "CredentialsRefused",

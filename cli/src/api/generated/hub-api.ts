@@ -171,6 +171,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/appsets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The AppSets of every project */
+        get: operations["listAllAppSets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clusters": {
         parameters: {
             query?: never;
@@ -248,6 +265,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/handovers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a definition, or a cluster's labels, another owner: the API, a Source or an AppSet */
+        post: operations["handOver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/join": {
         parameters: {
             query?: never;
@@ -260,6 +294,40 @@ export interface paths {
         /** An agent joins with a one-time token, which it proves without sending it */
         post: operations["join"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every Project that is defined */
+        get: operations["listProjects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a Project that holds nothing any more */
+        delete: operations["deleteProject"];
         options?: never;
         head?: never;
         patch?: never;
@@ -380,6 +448,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/appsets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The AppSets of one project */
+        get: operations["listAppSets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/appsets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One AppSet: how many Apps it keeps, and what is wrong */
+        get: operations["getAppSet"];
+        put?: never;
+        post?: never;
+        /** Delete an AppSet and its Apps; each App is gone when every cluster has confirmed its tombstone */
+        delete: operations["deleteAppSet"];
         options?: never;
         head?: never;
         patch?: never;
@@ -602,6 +705,7 @@ export interface components {
             definitions: unknown[];
             /** @default false */
             dryRun: boolean;
+            takeOver?: boolean;
         };
         ApplyResult: {
             dryRun: boolean;
@@ -646,6 +750,15 @@ export interface components {
             state: "pending" | "granted" | "denied" | "withdrawn" | "used";
             what: string;
             why: string;
+        };
+        AppSet: {
+            apps: number;
+            deleting: boolean;
+            generator: string;
+            name: string;
+            owner: string;
+            problems: components["schemas"]["Problem"][];
+            project: string;
         };
         Cluster: {
             agentVersion: string | null;
@@ -725,6 +838,8 @@ export interface components {
             };
             spec: {
                 definitions?: {
+                    /** @default false */
+                    fleet: boolean;
                     path: string;
                 };
                 git?: {
@@ -1050,6 +1165,23 @@ export interface components {
             root: string;
             signature: string;
         };
+        HandOver: {
+            from: string;
+            to: string;
+            what: string;
+        };
+        HandOverRequestInput: {
+            /** @enum {string} */
+            kind: "App" | "Source" | "AppSet" | "Project" | "Cluster";
+            name: string;
+            /** @default default */
+            project: string;
+            to: "api" | {
+                source: string;
+            } | {
+                appSet: string;
+            };
+        };
         JoinRequestInput: {
             agentTime: number;
             caHash: string;
@@ -1186,7 +1318,7 @@ export interface components {
         };
         Problem: {
             /** @enum {string} */
-            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "UnknownVariable" | "InvalidSubstitution" | "PatchFailed" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "ChartUnavailable" | "RenderTimeout" | "RenderMemory" | "OutputTooLarge" | "RendererMissing" | "PathOutside" | "RemoteRefused" | "PluginRefused" | "DependencyMissing" | "NotReproducible" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "CommitHeld" | "AddressForbidden" | "SourceNotFound" | "NoRevision" | "ProjectForbids" | "ProjectSuspended" | "ProjectMissing" | "QuotaExceeded" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "RemovalNeedsApproval" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
+            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "UnknownVariable" | "InvalidSubstitution" | "PatchFailed" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "ChartUnavailable" | "RenderTimeout" | "RenderMemory" | "OutputTooLarge" | "RendererMissing" | "PathOutside" | "RemoteRefused" | "PluginRefused" | "DependencyMissing" | "NotReproducible" | "DefinitionInvalid" | "DefinitionForbidden" | "DefinitionsMissing" | "DefinitionKept" | "ClusterNotRegistered" | "OwnerConflict" | "NothingMatched" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "CommitHeld" | "AddressForbidden" | "SourceNotFound" | "NoRevision" | "ProjectForbids" | "ProjectSuspended" | "ProjectMissing" | "QuotaExceeded" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "RemovalNeedsApproval" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
             fix?: string;
             message: string;
             /** @default {} */
@@ -1217,6 +1349,14 @@ export interface components {
             title: string;
             /** @constant */
             type: "about:blank";
+        };
+        Project: {
+            apps: number;
+            appSets: number;
+            name: string;
+            owner: string;
+            sources: number;
+            suspended: boolean;
         };
         RecoverRequestInput: {
             app?: {
@@ -1285,6 +1425,13 @@ export interface components {
         };
         Source: {
             branch: string;
+            definitions?: {
+                commit: string | null;
+                documents: number;
+                fleet: boolean;
+                path: string;
+                problems: components["schemas"]["Problem"][];
+            } | null;
             held: {
                 author: string;
                 commit: string;
@@ -1699,6 +1846,37 @@ export interface operations {
             };
         };
     };
+    listAllAppSets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AppSet"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     listClusters: {
         parameters: {
             query?: never;
@@ -1878,7 +2056,7 @@ export interface operations {
     listDefinitions: {
         parameters: {
             query: {
-                kind: "Source" | "App" | "Cluster";
+                kind: "Source" | "App" | "AppSet" | "Project" | "Cluster";
             };
             header?: never;
             path?: never;
@@ -1937,6 +2115,39 @@ export interface operations {
             };
         };
     };
+    handOver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandOverRequestInput"];
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandOver"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     join: {
         parameters: {
             query?: never;
@@ -1958,6 +2169,66 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["EnrolmentAnswer"];
                 };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listProjects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Project"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    deleteProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused or failed */
             default: {
@@ -2226,6 +2497,101 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Why"];
                 };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listAppSets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AppSet"][];
+                    };
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    getAppSet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppSet"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    deleteAppSet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused or failed */
             default: {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { applyRequest, applyResult, storedDefinition } from "../../core/views.ts";
+import { applyRequest, applyResult, handOverRequest, handOverResult, storedDefinition } from "../../core/views.ts";
 import { type Api, listOf, type RouteContext } from "./routes.ts";
 
 const APPLY_BYTES_MAX = 8 * 1024 * 1024;
@@ -18,7 +18,24 @@ export function addDefinitionRoutes(api: Api, { commands, queries, actor }: Rout
         response: { 200: applyResult },
       },
     },
-    (request) => commands.apply(actor(request), request.body.definitions, { dryRun: request.body.dryRun }),
+    (request) => {
+      const { definitions, dryRun, takeOver } = request.body;
+      return commands.apply(actor(request), definitions, { dryRun, takeOver: takeOver === true });
+    },
+  );
+
+  api.post(
+    "/v1/handovers",
+    {
+      schema: {
+        operationId: "handOver",
+        tags,
+        summary: "Give a definition, or a cluster's labels, another owner: the API, a Source or an AppSet",
+        body: handOverRequest,
+        response: { 200: handOverResult },
+      },
+    },
+    (request) => commands.handOver(actor(request), request.body),
   );
 
   api.get(
@@ -28,7 +45,7 @@ export function addDefinitionRoutes(api: Api, { commands, queries, actor }: Rout
         operationId: "listDefinitions",
         tags,
         summary: "Definitions as they are stored, defaults filled in",
-        querystring: z.object({ kind: z.enum(["Source", "App", "Cluster"]) }),
+        querystring: z.object({ kind: z.enum(["Source", "App", "AppSet", "Project", "Cluster"]) }),
         response: { 200: listOf(storedDefinition) },
       },
     },

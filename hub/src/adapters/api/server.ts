@@ -6,6 +6,7 @@ import type { Log } from "@muster/shared/log.ts";
 import fastify from "fastify";
 import type { Enrolment } from "../../ports/enrolment.ts";
 import type { Actor, HubCommands, HubQueries } from "../../ports/hub-commands.ts";
+import { addAppSetRoutes, addProjectRoutes } from "./app-sets.ts";
 import { addApprovalRoutes } from "./approvals.ts";
 import { addAppRoutes } from "./apps.ts";
 import { type Authenticate, actorOf } from "./auth.ts";
@@ -166,6 +167,8 @@ async function buildApi(
   addClusterRoutes(api, context);
   addSourceRoutes(api, context);
   addAppRoutes(api, context);
+  addAppSetRoutes(api, context);
+  addProjectRoutes(api, context);
   addApprovalRoutes(api, context);
   addDefinitionRoutes(api, context);
   addRollbackRoutes(api, context);

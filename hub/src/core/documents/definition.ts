@@ -1,16 +1,19 @@
 import { appDefinition } from "@muster/shared/model/definitions/app.ts";
 import { appSetDefinition } from "@muster/shared/model/definitions/app-set.ts";
+import type { ClusterDefinition } from "@muster/shared/model/definitions/cluster.ts";
 import { projectDefinition } from "@muster/shared/model/definitions/project.ts";
 import { formatRef, sourceDefinition } from "@muster/shared/model/definitions/source.ts";
+import type { Definition } from "@muster/shared/model/definitions.ts";
 import { type AppName, appUid, formatApp } from "@muster/shared/model/ids.ts";
 import { z } from "zod";
 import { waitingAudit } from "./audit-entry.ts";
 import type { Noun } from "./noun.ts";
+import { owner } from "./owner.ts";
 
 /** `definitions/<app|source|appset>/<project>/<name>`, `definitions/project/<name>`: what people wrote, and who owns it. */
 const common = {
-  /** Only the owner may change it: the API now, a Source that holds definitions later. */
-  owner: z.literal("api"),
+  /** Only the owner may change or delete it. */
+  owner,
   /** Rises by one with each change of the definition. */
   changes: z.int().min(1),
   created: z.int(),
@@ -57,6 +60,14 @@ export const sourceKey = (source: AppName): string => `source/${source.project}/
 export const appSetKey = (set: AppName): string => `appset/${set.project}/${set.name}`;
 export const projectKey = (name: string): string => `project/${name}`;
 
+/** Definitions that are documents of their own; a Cluster's are labels of its record. */
+export type OwnedDefinition = Exclude<Definition, ClusterDefinition>;
+
+export function definitionKey(definition: OwnedDefinition): string {
+  const { kind, metadata } = definition;
+  return kind === "Project" ? projectKey(metadata.name) : `${kind.toLowerCase()}/${formatApp(metadata)}`;
+}
+
 /** The Source that an App names: Sources are found in the App's own project. */
 export const sourceOf = (app: StoredApp): AppName => ({
   project: app.definition.metadata.project,
@@ -83,6 +94,12 @@ export function gitOf({ definition: { spec } }: Pick<StoredSource, "definition">
 }
 
 /** How people are told of a definition: `app storefront/shop`, `project storefront`. */
-export function formatDefinition({ kind, definition: { metadata } }: StoredDefinition): string {
-  return `${kind.toLowerCase()} ${"project" in metadata ? formatApp(metadata) : metadata.name}`;
-}
+export const formatDefinition = ({ definition }: StoredDefinition): string =>
+  `${definition.kind.toLowerCase()} ${definitionName(definition)}`;
+
+/** `storefront/shop`; of a Project or Cluster its name. */
+export const definitionName = ({ metadata }: Definition): string =>
+  "project" in metadata ? formatApp(metadata) : metadata.name;
+
+/** `App storefront/shop`: at the beginning of a sentence. */
+export const titleOf = (definition: Definition): string => `${definition.kind} ${definitionName(definition)}`;

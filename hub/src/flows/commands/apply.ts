@@ -1,23 +1,22 @@
 import type { Clock } from "@muster/shared/clock.ts";
 import { AppError, assertNever } from "@muster/shared/errors.ts";
 import type { AppDefinition } from "@muster/shared/model/definitions/app.ts";
-import type { AppSetDefinition } from "@muster/shared/model/definitions/app-set.ts";
 import type { ClusterDefinition } from "@muster/shared/model/definitions/cluster.ts";
-import type { ProjectDefinition } from "@muster/shared/model/definitions/project.ts";
-import type { SourceDefinition } from "@muster/shared/model/definitions/source.ts";
 import type { Definition } from "@muster/shared/model/definitions.ts";
-import { type AppName, type AppUid, formatApp } from "@muster/shared/model/ids.ts";
+import { type AppName, formatApp } from "@muster/shared/model/ids.ts";
 import { parseDefinition } from "@muster/shared/model/parse-definition.ts";
+import type { Labels } from "@muster/shared/model/selector.ts";
 import { nearestName } from "@muster/shared/nearest-name.ts";
-import { stableJson } from "@muster/shared/stable-json.ts";
-import type { AuditEntry } from "../../core/documents/audit-entry.ts";
-import { appKey, appSetKey, projectKey, type StoredDefinition, sourceKey } from "../../core/documents/definition.ts";
+import { definitionKey, definitionName } from "../../core/documents/definition.ts";
+import { API_OWNER } from "../../core/documents/owner.ts";
+import { labelConflict, type OwnedLabels, replaceLabels } from "../../core/own-labels.ts";
 import { place } from "../../core/placement.ts";
 import type { ProjectRules } from "../../core/policy.ts";
 import type { ApplyResult } from "../../core/views.ts";
 import { isSelected } from "../../core/wanted.ts";
 import type { Actor } from "../../ports/hub-commands.ts";
 import type { RemovalBrake } from "../brake-removals.ts";
+import { isOwnerThere, refuseOtherOwner, writeDefinition } from "../definitions/write-definition.ts";
 import type { HubState } from "../hub-state.ts";
 import { removalsBy } from "./preview-removals.ts";
 import { refuseForbidden, rulesAfter } from "./refuse-forbidden.ts";
@@ -43,10 +42,14 @@ export async function applyDefinitions(
   },
   actor: Actor,
   values: readonly unknown[],
-  opts: { dryRun: boolean },
+  opts: ApplyOptions,
 ): Promise<ApplyResult> {
   const parsed = parseAll(values);
-  for (const definition of parsed) refuseUnregistered(deps.state, definition);
+  const by = { actor, owner: API_OWNER } as const;
+  for (const definition of parsed) {
+    refuseUnregistered(deps.state, definition);
+    refuseOthers(deps.state, definition, opts);
+  }
   const rulesOf = rulesAfter(deps.state, parsed);
   refuseForbidden(deps.state, parsed, { rulesOf, requireProjects: deps.requireProjects });
   // Counted before it is done: afterwards it is under way already.
@@ -56,7 +59,7 @@ export async function applyDefinitions(
   for (let from = 0; from < parsed.length; from += WRITES_MAX) {
     const group = parsed.slice(from, from + WRITES_MAX);
     results.push(
-      ...(await Promise.all(group.map((definition) => applyOne({ ...deps, rulesOf }, actor, definition, opts.dryRun)))),
+      ...(await Promise.all(group.map((definition) => applyOne({ ...deps, rulesOf }, by, definition, opts)))),
     );
   }
   const warnings = warningsOf(deps.state, parsed, rulesOf);
@@ -158,31 +161,44 @@ function refuseUnregistered(state: HubState, definition: Definition): void {
   });
 }
 
+/** Whose they are, is asked of all before any is written. */
+function refuseOthers(state: HubState, definition: Definition, opts: ApplyOptions): void {
+  if (definition.kind === "Cluster") {
+    const record = state.clusterByName(definition.metadata.name);
+    if (record !== null) apiLabels(state, record.name, definition.metadata.labels ?? {})(record);
+    return;
+  }
+  refuseOtherOwner(state, state.definitions.get(definitionKey(definition)), API_OWNER, opts);
+}
+
 const isActive = (state: HubState, name: string): boolean => {
   const record = state.clusterByName(name);
   return record !== null && record.revoked === null;
 };
 
-function applyOne(deps: Deps, actor: Actor, definition: Definition, dryRun: boolean): Promise<Result> {
+async function applyOne(deps: Deps, by: By, definition: Definition, opts: ApplyOptions): Promise<Result> {
   switch (definition.kind) {
     case "App":
-      return applyApp(deps, actor, definition, dryRun);
-    case "Source":
-      return applySource(deps, actor, definition, dryRun);
-    case "AppSet":
-      return applyAppSet(deps, actor, definition, dryRun);
-    case "Project":
-      return applyProject(deps, actor, definition, dryRun);
+      return applyApp(deps, by, definition, opts);
     case "Cluster":
-      return applyCluster(deps, actor, definition, dryRun);
+      return applyCluster(deps, by.actor, definition, opts.dryRun);
+    case "Source":
+    case "AppSet":
+    case "Project": {
+      const outcome = await writeDefinition(deps, by, definition, opts);
+      return { kind: definition.kind, name: definitionName(definition), outcome, gains: [], loses: [] };
+    }
     default:
       return assertNever(definition);
   }
 }
 
 type Deps = Parameters<typeof applyDefinitions>[0] & { rulesOf: (project: string) => ProjectRules };
+type By = Parameters<typeof writeDefinition>[1];
+/** `takeOver`: also what belongs to an owner that is not there any more. */
+export type ApplyOptions = { readonly dryRun: boolean; readonly takeOver?: boolean };
 
-async function applyApp(deps: Deps, actor: Actor, definition: AppDefinition, dryRun: boolean): Promise<Result> {
+async function applyApp(deps: Deps, by: By, definition: AppDefinition, opts: ApplyOptions): Promise<Result> {
   const { state } = deps;
   const name: AppName = definition.metadata;
   const before = state.app(name);
@@ -191,113 +207,37 @@ async function applyApp(deps: Deps, actor: Actor, definition: AppDefinition, dry
     new Set(active.filter((cluster) => isSelected(of, cluster, rules)).map((cluster) => cluster.name));
   const had = before === null ? new Set<string>() : named(before.definition, state.rulesOf(name.project));
   const has = named(definition, deps.rulesOf(name.project));
-  const outcome = await store(deps, actor, appKey(name), definition, dryRun, (current, common) => ({
-    kind: "App",
-    // Deleted and made again: another App, which shares nothing with the one before but its name.
-    uid: current?.kind === "App" && !current.deleted ? current.uid : (deps.newId() as AppUid),
-    definition,
-    ...common,
-  }));
   return {
     kind: "App",
     name: formatApp(name),
-    outcome,
+    outcome: await writeDefinition(deps, by, definition, opts),
     gains: [...has].filter((cluster) => !had.has(cluster)).sort(),
     loses: [...had].filter((cluster) => !has.has(cluster)).sort(),
   };
 }
 
-async function applySource(deps: Deps, actor: Actor, definition: SourceDefinition, dryRun: boolean): Promise<Result> {
-  const name: AppName = definition.metadata;
-  const outcome = await store(deps, actor, sourceKey(name), definition, dryRun, (current, common) => ({
-    kind: "Source",
-    uid: current?.kind === "Source" && !current.deleted ? current.uid : deps.newId(),
-    definition,
-    ...common,
-  }));
-  return { kind: "Source", name: formatApp(name), outcome, gains: [], loses: [] };
-}
-
-async function applyAppSet(deps: Deps, actor: Actor, definition: AppSetDefinition, dryRun: boolean): Promise<Result> {
-  const name: AppName = definition.metadata;
-  const outcome = await store(deps, actor, appSetKey(name), definition, dryRun, (current, common) => ({
-    kind: "AppSet",
-    uid: current?.kind === "AppSet" && !current.deleted ? current.uid : deps.newId(),
-    definition,
-    ...common,
-  }));
-  return { kind: "AppSet", name: formatApp(name), outcome, gains: [], loses: [] };
-}
-
-async function applyProject(deps: Deps, actor: Actor, definition: ProjectDefinition, dryRun: boolean): Promise<Result> {
-  const { name } = definition.metadata;
-  const outcome = await store(deps, actor, projectKey(name), definition, dryRun, (current, common) => ({
-    kind: "Project",
-    uid: current?.kind === "Project" && !current.deleted ? current.uid : deps.newId(),
-    definition,
-    ...common,
-  }));
-  return { kind: "Project", name, outcome, gains: [], loses: [] };
-}
-
-type Common = Pick<StoredDefinition, "owner" | "changes" | "created" | "changed" | "deleted" | "audit">;
-
-async function store(
-  { state, clock }: Deps,
-  actor: Actor,
-  key: string,
-  definition: Exclude<Definition, ClusterDefinition>,
-  dryRun: boolean,
-  make: (current: StoredDefinition | null, common: Common) => StoredDefinition,
-): Promise<Result["outcome"]> {
-  let outcome: Result["outcome"] = "unchanged";
-  const change = (current: StoredDefinition | null): StoredDefinition | null => {
-    const isThere = current !== null && !current.deleted;
-    if (isThere && isEqual(current.definition, definition)) {
-      outcome = "unchanged";
-      return null;
-    }
-    outcome = isThere ? "changed" : "created";
-    const now = clock.now();
-    const changes = (current?.changes ?? 0) + 1;
-    const next = make(current, {
-      owner: "api",
-      changes,
-      created: isThere ? current.created : now,
-      changed: now,
-      deleted: false,
-      audit: current?.audit ?? [],
-    });
-    const entry: AuditEntry = {
-      id: `definition.${next.uid}.${changes}`,
-      at: now,
-      actor,
-      action: isThere ? "DefinitionChanged" : "DefinitionCreated",
-      subject: key.replace("/", " "),
-      detail: `${isThere ? "changed" : "created"} ${next.kind} ${key.slice(key.indexOf("/") + 1)}`,
-    };
-    return { ...next, audit: [...next.audit, entry] };
-  };
-  if (dryRun) change(state.definitions.get(key));
-  else await state.definitions.write(key, change);
-  return outcome;
-}
-
-/** Both went through the same schema, so equal content has equal text but for the order in which labels were written. */
-const isEqual = (one: unknown, other: unknown): boolean => stableJson(one) === stableJson(other);
-
-/** A Cluster's definition holds its labels: those it names are the cluster's labels from now on. */
+/** A Cluster's definition holds its labels: those it names are the API's labels of the cluster from now on. */
 async function applyCluster(deps: Deps, actor: Actor, definition: ClusterDefinition, dryRun: boolean): Promise<Result> {
-  const { name } = definition.metadata;
-  const labels = definition.metadata.labels ?? {};
+  const { name, labels = {} } = definition.metadata;
   const record = deps.state.clusterByName(name);
   if (record === null) return { kind: "Cluster", name, outcome: "unchanged", gains: [], loses: [] };
-  const { isSame, gains, loses } = await relabelCluster(deps, actor, record, () => labels, { dryRun });
+  const labelsOf = apiLabels(deps.state, name, labels);
+  const { isSame, gains, loses } = await relabelCluster(deps, actor, record, labelsOf, { dryRun });
   return {
     kind: "Cluster",
     name,
     outcome: isSame ? "unchanged" : "changed",
     gains: gains.length > 0 ? [name] : [],
     loses: loses.length > 0 ? [name] : [],
+  };
+}
+
+/** @throws AppError "conflict" for a key that is another owner's. */
+function apiLabels(state: HubState, cluster: string, set: Labels): (current: OwnedLabels) => OwnedLabels {
+  return (current) => {
+    const { conflicts, ...labels } = replaceLabels(current, API_OWNER, set, (owner) => isOwnerThere(state, owner));
+    const [conflict] = conflicts;
+    if (conflict !== undefined) throw labelConflict(cluster, conflict, API_OWNER);
+    return labels;
   };
 }

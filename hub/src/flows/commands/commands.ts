@@ -1,28 +1,25 @@
 import type { Clock } from "@muster/shared/clock.ts";
 import { AppError } from "@muster/shared/errors.ts";
 import { type AppName, type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
-import type { Labels } from "@muster/shared/model/selector.ts";
 import type { ClusterRecord } from "../../core/cluster-record.ts";
 import { decideApproval, noApproval, viewApproval } from "../../core/decide-approval.ts";
-import {
-  appKey,
-  formatDefinition,
-  type StoredApp,
-  type StoredDefinition,
-  sourceKey,
-  sourceOf,
-} from "../../core/documents/definition.ts";
-import { type Intent, newIntent, targetRelease } from "../../core/documents/intent.ts";
+import { definitionKey, type StoredApp, type StoredDefinition, sourceOf } from "../../core/documents/definition.ts";
+import { type Intent, targetRelease } from "../../core/documents/intent.ts";
 import { splitOperation } from "../../core/documents/operation.ts";
+import { API_OWNER } from "../../core/documents/owner.ts";
 import { releaseKey } from "../../core/documents/release.ts";
-import { deleteApp, resolveRelease, rollBack, unpin } from "../../core/rollback.ts";
+import { changeLabels, labelConflict, type OwnedLabels } from "../../core/own-labels.ts";
+import { resolveRelease, rollBack, unpin } from "../../core/rollback.ts";
 import type { ClusterIdentities } from "../../ports/enrolment.ts";
 import type { Actor, HubCommands } from "../../ports/hub-commands.ts";
 import type { RemovalBrake } from "../brake-removals.ts";
+import { deleteAppAs, deleteDefinitionAs, isOwnerThere, refuseOtherOwner } from "../definitions/write-definition.ts";
 import type { HubState } from "../hub-state.ts";
 import type { Views } from "../views.ts";
 import { applyDefinitions } from "./apply.ts";
+import { type Claims, handOver } from "./hand-over.ts";
 import { planRecovery } from "./recover.ts";
+import { refuseUsedProject } from "./refuse-used-project.ts";
 import { relabelCluster } from "./relabel-cluster.ts";
 
 export interface CommandsDeps {
@@ -31,6 +28,7 @@ export interface CommandsDeps {
   readonly views: Views;
   /** Where people and agents reach the hub: `https://…`. */
   readonly hubAddress: () => string;
+  readonly claims: Claims;
   readonly wakeSource: (source: AppName) => void;
   /** Ends the sessions of a cluster that was removed. */
   readonly brake: Pick<RemovalBrake, "preview">;
@@ -54,6 +52,15 @@ export function createCommands(deps: CommandsDeps): HubCommands {
     return viewApproval(decided);
   };
 
+  /** What belongs to another owner is that owner's to delete, for as long as it is there. */
+  const refuseHeld = (stored: StoredDefinition): void => refuseOtherOwner(state, stored, API_OWNER, { takeOver: true });
+
+  const deleteByApi = async (actor: Actor, stored: StoredDefinition | AppError): Promise<void> => {
+    if (stored instanceof AppError) throw stored;
+    refuseHeld(stored);
+    await deleteDefinitionAs(deps, { actor }, definitionKey(stored.definition), stored.uid);
+  };
+
   return {
     async registerCluster(actor, cluster) {
       const { record, token, expires } = await identities.register(actor, cluster);
@@ -67,9 +74,12 @@ export function createCommands(deps: CommandsDeps): HubCommands {
     },
 
     async labelCluster(actor, name, change, { dryRun }) {
-      const labelsOf = (current: Labels): Labels => {
-        const labels = { ...current, ...change.set };
-        for (const key of change.remove) delete labels[key];
+      const labelsOf = (current: OwnedLabels): OwnedLabels => {
+        const { conflicts, ...labels } = changeLabels(current, API_OWNER, change, (owner) =>
+          isOwnerThere(state, owner),
+        );
+        const [conflict] = conflicts;
+        if (conflict !== undefined) throw labelConflict(name, conflict, API_OWNER);
         return labels;
       };
       const moved = await relabelCluster(deps, actor, requireCluster(state, name), labelsOf, { dryRun });
@@ -86,29 +96,26 @@ export function createCommands(deps: CommandsDeps): HubCommands {
 
     apply: (actor, definitions, opts) => applyDefinitions(deps, actor, definitions, opts),
 
-    async deleteSource(actor, source) {
-      if (state.source(source) === null) throw noSource(source);
-      await state.definitions.write(sourceKey(source), (current) =>
-        current === null || current.deleted ? null : asDeleted(current, actor, clock.now()),
-      );
+    deleteSource: (actor, source) => deleteByApi(actor, state.source(source) ?? noSource(source)),
+    deleteAppSet: (actor, set) => deleteByApi(actor, state.appSet(set) ?? noAppSet(set)),
+
+    async deleteProject(actor, name) {
+      const stored = state.project(name);
+      if (stored === null) throw noProject(name);
+      refuseUsedProject(state, stored);
+      await deleteByApi(actor, stored);
     },
 
     async deleteApp(actor, app) {
       const stored = requireApp(state, app);
-      const { action } = stored.definition.spec.onUnplaced;
+      refuseHeld(stored);
       const clusters = [...state.entriesOf(stored.uid).keys()];
       const waits = deps.brake.preview(clusters.map((cluster) => ({ app: stored.uid, cluster, cause: "deletion" })));
-      // The intent first: it is what tombstones come from. Killed before the second write, the planner makes up for it.
-      await state.intents.write(stored.uid, (current) =>
-        deleteApp(current ?? freshIntent(state, stored), { action, actor, now: clock.now() }),
-      );
-      await state.definitions.write(appKey(app), (current) =>
-        current === null || current.deleted || current.uid !== stored.uid
-          ? null
-          : asDeleted(current, actor, clock.now()),
-      );
+      await deleteAppAs(deps, { actor }, stored);
       return { waits };
     },
+
+    handOver: (actor, request) => handOver(deps, actor, request),
 
     grantApproval: (actor, id, { reason }) => decide(actor, id, "granted", reason),
     denyApproval: (actor, id, { reason }) => decide(actor, id, "denied", reason),
@@ -177,25 +184,6 @@ export function createCommands(deps: CommandsDeps): HubCommands {
   };
 }
 
-function freshIntent(state: HubState, { uid, definition }: StoredApp): Intent {
-  const { project, name } = definition.metadata;
-  return newIntent({ uid, project, name }, { term: 0, epoch: state.epoch });
-}
-
-function asDeleted(current: StoredDefinition, actor: Actor, now: number): StoredDefinition {
-  const changes = current.changes + 1;
-  const what = formatDefinition(current);
-  const entry = {
-    id: `definition.${current.uid}.${changes}`,
-    at: now,
-    actor,
-    action: "DefinitionDeleted",
-    subject: what,
-    detail: `deleted ${what}`,
-  };
-  return { ...current, deleted: true, changes, changed: now, audit: [...current.audit, entry] };
-}
-
 /** Number of the newest Revision that was seen: a pin is met only by what comes after it. */
 function newestRevision(state: HubState, app: StoredApp): number {
   const { project, name } = sourceOf(app);
@@ -225,5 +213,9 @@ const noCluster = (name: string): AppError =>
   new AppError("not-found", `There is no cluster ${name}.`, { fix: "See what there is: muster cluster list" });
 const noApp = (name: AppName): AppError =>
   new AppError("not-found", `There is no App ${formatApp(name)}.`, { fix: "See what there is: muster status" });
+const noAppSet = (name: AppName): AppError =>
+  new AppError("not-found", `There is no AppSet ${formatApp(name)}.`, { fix: "See what there is: muster get appset" });
+const noProject = (name: string): AppError =>
+  new AppError("not-found", `There is no Project ${name}.`, { fix: "See what there is: muster get project" });
 const noSource = (name: AppName): AppError =>
   new AppError("not-found", `There is no Source ${formatApp(name)}.`, { fix: "See what there is: muster get source" });

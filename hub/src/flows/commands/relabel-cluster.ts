@@ -2,6 +2,7 @@ import type { Clock } from "@muster/shared/clock.ts";
 import { type AppUid, formatApp } from "@muster/shared/model/ids.ts";
 import type { Labels } from "@muster/shared/model/selector.ts";
 import { type ClusterRecord, withAudit } from "../../core/cluster-record.ts";
+import type { OwnedLabels } from "../../core/own-labels.ts";
 import { isSelected } from "../../core/wanted.ts";
 import type { Actor } from "../../ports/hub-commands.ts";
 import type { RemovalBrake } from "../brake-removals.ts";
@@ -17,35 +18,44 @@ export interface AppMoves {
 
 /**
  * Changes a cluster's labels in one audited write, and says which Apps move by it. `labelsOf` makes the new labels of
- * those in force; with `dryRun` nothing is written. The record is null when the cluster is gone from the store.
+ * those in force, and may throw; with `dryRun` nothing is written. The record is null when the cluster is gone from the store.
  */
 export async function relabelCluster(
   { state, clock, brake }: { state: HubState; clock: Clock; brake: Pick<RemovalBrake, "preview"> },
   actor: Actor,
   record: ClusterRecord,
-  labelsOf: (current: Labels) => Labels,
+  labelsOf: (current: OwnedLabels) => OwnedLabels,
   opts: { dryRun: boolean },
 ): Promise<AppMoves & { record: ClusterRecord | null; isSame: boolean }> {
-  let before = record.labels;
-  let isSame = hasSameLabels(before, labelsOf(before));
+  let before: OwnedLabels = record;
+  let next = labelsOf(before);
+  let isSame = hasSame(before, next);
   let after: ClusterRecord | null = record;
   // Counted before it is done: afterwards it is under way already.
-  const { leaving } = movesOf(state, record, before, labelsOf(before));
+  const { leaving } = movesOf(state, record, before.labels, next.labels);
   const waits = brake.preview(leaving.map((app) => ({ app, cluster: record.id, cause: "labels" })));
   if (!opts.dryRun) {
     after = await state.clusters.write(record.id, (current) => {
       if (current === null) return null;
-      before = current.labels;
-      const labels = labelsOf(before);
-      isSame = hasSameLabels(before, labels);
+      before = current;
+      next = labelsOf(before);
+      isSame = hasSame(before, next);
       if (isSame) return null;
+      const { labels, labelOwners } = next;
       const detail = `labels of ${record.name} are ${JSON.stringify(labels)}`.slice(0, 2_000);
-      return withAudit({ ...current, labels }, { at: clock.now(), actor, action: "ClusterLabelled", detail });
+      return withAudit(
+        { ...current, labels, labelOwners },
+        { at: clock.now(), actor, action: "ClusterLabelled", detail },
+      );
     });
   }
-  const { gains, loses } = movesOf(state, record, before, labelsOf(before));
+  const { gains, loses } = movesOf(state, record, before.labels, next.labels);
   return { record: after, isSame, gains, loses, waits };
 }
+
+const hasSame = (one: OwnedLabels, other: OwnedLabels): boolean =>
+  hasSameLabels(one.labels, other.labels) &&
+  JSON.stringify(Object.entries(one.labelOwners).sort()) === JSON.stringify(Object.entries(other.labelOwners).sort());
 
 const hasSameLabels = (one: Labels, other: Labels): boolean => {
   const keys = Object.keys(one);

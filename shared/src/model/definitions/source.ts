@@ -76,7 +76,13 @@ export const sourceDefinition = z.strictObject({
       oci: oci.optional(),
       poll: durationText.default("1m").describe("how often the remote is asked; a webhook wakes it sooner"),
       definitions: z
-        .strictObject({ path: repositoryPath })
+        .strictObject({
+          path: repositoryPath,
+          fleet: z
+            .boolean()
+            .default(false)
+            .describe("may define Projects, Clusters and every Project's documents; said through the API only"),
+        })
         .optional()
         .describe("a directory of definitions that this repository holds as well"),
     })
