@@ -19,7 +19,7 @@ export const EXIT = {
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends a command: what happened, what to do, and the exit code. Anything else that is thrown is a bug. */
+/** Ends a command: what happened ("" when it was told already), what to do, and the exit code. Anything else that is thrown is a bug. */
 export class Failure extends Error {
   readonly exitCode: ExitCode;
   readonly fix: string | undefined;

@@ -59,6 +59,7 @@ function tell(terminal: Terminal, error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage; // it has told already
   if (terminal.interrupted.aborted) return EXIT.interrupted;
   const { paintWarning } = terminal;
+  if (error instanceof Failure && error.message === "") return error.exitCode;
   if (error instanceof Failure || isAppError(error)) {
     const fix = error.fix === undefined ? "" : `${printable(error.fix)}\n`;
     terminal.warn(`${paintWarning("bad", "muster:")} ${printable(error.message)}\n${fix}`);

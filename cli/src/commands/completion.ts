@@ -35,7 +35,7 @@ export function addCompletionCommands(program: Command, context: CommandContext)
     });
 }
 
-export type NamedNoun = "apps" | "sources" | "clusters" | "approvals";
+export type NamedNoun = "apps" | "appsets" | "projects" | "sources" | "clusters" | "approvals";
 
 /** What may stand where the last of `words` is being typed: sub-commands, options, their choices, or names. */
 export async function completions(
@@ -93,10 +93,16 @@ async function argumentNames(
     case "approval":
       return namesOfNoun("approvals");
     case "noun":
-      return command.name() === "get" ? ["sources", "apps", "clusters", "releases"] : ["app", "source"];
+      return command.name() === "get"
+        ? ["sources", "apps", "appsets", "projects", "clusters", "releases"]
+        : ["app", "appset", "source", "project"];
+    case "kind":
+      return ["app", "source", "appset", "project", "cluster"];
     case "name": {
       const noun = positional[0] ?? "";
       if (command.parent?.name() === "cluster" || noun.startsWith("cluster")) return namesOfNoun("clusters");
+      if (noun.startsWith("appset")) return namesOfNoun("appsets");
+      if (noun.startsWith("project")) return namesOfNoun("projects");
       return noun.startsWith("source") ? namesOfNoun("sources") : namesOfNoun("apps");
     }
     default:
@@ -111,6 +117,10 @@ async function namesOf(context: CommandContext, flags: HubFlags, noun: NamedNoun
       if (noun === "approvals") {
         const params = { query: { state: "pending" as const } };
         return (await answered(api.GET("/v1/approvals", { params }))).items.map((item) => item.id);
+      }
+      if (noun === "projects") return (await answered(api.GET("/v1/projects"))).items.map((item) => item.name);
+      if (noun === "appsets") {
+        return (await answered(api.GET("/v1/appsets"))).items.map((item) => `${item.project}/${item.name}`);
       }
       const { items } = noun === "apps" ? await answered(api.GET("/v1/apps")) : await answered(api.GET("/v1/sources"));
       return items.map((item: { project: string; name: string }) => `${item.project}/${item.name}`);

@@ -1,27 +1,35 @@
 import type { Command } from "commander";
 import { answered } from "../api/client.ts";
 import { EXIT, Failure } from "../failure.ts";
+import { counted } from "../output/counted.ts";
 import { oneLine } from "../output/printable.ts";
 import { waitsText } from "./approval.ts";
 import { askOrRefuse } from "./ask-or-refuse.ts";
 import type { CommandContext } from "./command-context.ts";
 import { scopedName } from "./scoped-name.ts";
 
-/** `delete app NAME` and `delete source NAME`. */
+/** `delete app NAME`, `delete source NAME`, `delete appset NAME` and `delete project NAME`. */
 export function addDeleteCommand(program: Command, context: CommandContext): void {
   program
     .command("delete <noun> <name>")
-    .description("delete an app (from every cluster) or a source (its apps stay where they are)")
+    .description(
+      "delete an app or appset (from every cluster), a source (its apps stay where they are), or an empty project",
+    )
     .option("-p, --project <project>", "project, when the name has none")
     .option("-y, --yes", "do not ask")
     .action(async (noun: string, text: string, options: { project?: string; yes?: true }, command: Command) => {
       const path = scopedName(text, options.project);
+      if (noun === "project" || noun === "projects") return deleteProject(context, text, options, command);
       if (noun === "cluster" || noun === "clusters") {
         throw new Failure(EXIT.usage, "A cluster is removed, not deleted.", { fix: `muster cluster remove ${text}` });
       }
       if (noun === "app" || noun === "apps") await deleteApp(context, path, options, command);
       else if (noun === "source" || noun === "sources") await deleteSource(context, path, options, command);
-      else throw new Failure(EXIT.usage, `"${noun}" is nothing to delete.`, { fix: "Known: app, source." });
+      else if (noun === "appset" || noun === "appsets") await deleteAppSet(context, path, options, command);
+      else {
+        const fix = "Known: app, appset, source, project.";
+        throw new Failure(EXIT.usage, `"${oneLine(noun)}" is nothing to delete.`, { fix });
+      }
     });
 }
 
@@ -65,5 +73,39 @@ async function deleteSource(
     }
     await answered(api.DELETE("/v1/projects/{project}/sources/{name}", { params: { path } }));
     terminal.write(`Deleted Source ${title}.\n`);
+  });
+}
+
+async function deleteAppSet(
+  context: CommandContext,
+  path: Path,
+  options: { yes?: true },
+  command: Command,
+): Promise<void> {
+  const { terminal } = context;
+  const title = oneLine(`${path.project}/${path.name}`);
+  await context.withHub(command.optsWithGlobals(), async ({ api }) => {
+    const set = await answered(api.GET("/v1/projects/{project}/appsets/{name}", { params: { path } }));
+    if (options.yes !== true) {
+      terminal.warn(`${title} keeps ${counted(set.apps, "App")}, which go with it from their clusters.\n`);
+      await askOrRefuse(context, `Delete ${title}?`);
+    }
+    await answered(api.DELETE("/v1/projects/{project}/appsets/{name}", { params: { path } }));
+    terminal.write(
+      `Deleting AppSet ${title} and its ${counted(set.apps, "App")}. See what waits: muster approval list\n`,
+    );
+  });
+}
+
+async function deleteProject(
+  context: CommandContext,
+  name: string,
+  options: { yes?: true },
+  command: Command,
+): Promise<void> {
+  if (options.yes !== true) await askOrRefuse(context, `Delete Project ${oneLine(name)}?`);
+  await context.withHub(command.optsWithGlobals(), async ({ api }) => {
+    await answered(api.DELETE("/v1/projects/{name}", { params: { path: { name } } }));
+    context.terminal.write(`Deleted Project ${oneLine(name)}.\n`);
   });
 }

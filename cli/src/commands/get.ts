@@ -1,10 +1,21 @@
-import { type Command, Option } from "commander";
+import type { Definition } from "@muster/shared/model/definitions.ts";
+import { withoutDefaults } from "@muster/shared/model/without-defaults.ts";
+import type { Command } from "commander";
 import { answered, type HubClient, type Schemas } from "../api/client.ts";
 import { EXIT, Failure } from "../failure.ts";
+import { counted } from "../output/counted.ts";
 import { driftText, placementText } from "../output/placement-text.ts";
 import { problemText } from "../output/problem-text.ts";
 import type { Terminal } from "../output/terminal.ts";
-import { appColumns, clusterColumns, placementColumns, releaseColumns, sourceColumns } from "../output/views.ts";
+import {
+  appColumns,
+  appSetColumns,
+  clusterColumns,
+  placementColumns,
+  projectColumns,
+  releaseColumns,
+  sourceColumns,
+} from "../output/views.ts";
 import { type FieldColumn, forPrograms, type OutputFormat, outputOption, tableOf } from "../output/write-output.ts";
 import type { CommandContext } from "./command-context.ts";
 import { scopedName } from "./scoped-name.ts";
@@ -15,20 +26,30 @@ interface GetOptions {
   readonly project?: string;
   readonly watch?: true;
   readonly cluster?: string;
+  readonly defaults?: true;
 }
 
-const NOUNS = { source: "sources", app: "apps", cluster: "clusters", release: "releases" } as const;
+const NOUNS = {
+  source: "sources",
+  app: "apps",
+  appset: "appsets",
+  project: "projects",
+  cluster: "clusters",
+  release: "releases",
+} as const;
 type Noun = (typeof NOUNS)[keyof typeof NOUNS];
 
 export function addGetCommand(program: Command, context: CommandContext): void {
   program
     .command("get <noun> [name]")
-    .description("show sources, apps, clusters, or the releases of an app; one of them in detail when it is named")
+    .description(
+      "show sources, apps, appsets, projects, clusters, or the releases of an app; one in detail when it is named",
+    )
     .option("-p, --project <project>", "only this project; names without one are meant in it")
     .option("-c, --cluster <name>", "of an App: its objects, drift and problems in this cluster")
     .option("-w, --watch", "show it anew at every change")
     .addOption(outputOption())
-    .addOption(new Option("--defaults", "show fields that were left out, too (always so for now)").hideHelp())
+    .option("--defaults", "with -o yaml or json of one: fields that were left out, too")
     .action(async (word: string, name: string | undefined, options: GetOptions, command: Command) => {
       const noun = nounOf(word);
       if (options.cluster !== undefined && (noun !== "apps" || name === undefined)) {
@@ -70,6 +91,16 @@ async function listText(terminal: Terminal, { api }: HubClient, noun: Noun, opti
       return shown(terminal, options, inProject((await answered(api.GET("/v1/apps"))).items), appColumns(now), "App");
     case "clusters":
       return shown(terminal, options, (await answered(api.GET("/v1/clusters"))).items, clusterColumns(now), "Cluster");
+    case "appsets":
+      return shown(
+        terminal,
+        options,
+        inProject((await answered(api.GET("/v1/appsets"))).items),
+        appSetColumns,
+        "AppSet",
+      );
+    case "projects":
+      return shown(terminal, options, (await answered(api.GET("/v1/projects"))).items, projectColumns, "Project");
     case "releases":
       throw new Failure(EXIT.usage, "Releases of which App?", { fix: "muster get releases PROJECT/APP" });
   }
@@ -99,15 +130,35 @@ async function detailText(
   const isForPrograms = options.output === "json" || options.output === "yaml";
   if (noun === "clusters") {
     const item = await answered(api.GET("/v1/clusters/{name}", { params: { path: { name } } }));
-    if (isForPrograms) return forPrograms(options.output, await withDefinition(hub, "Cluster", name, item)) ?? "";
+    if (isForPrograms)
+      return forPrograms(options.output, await withDefinition(hub, "Cluster", name, item, options)) ?? "";
     return tableOf(terminal, options.output ?? "wide", clusterColumns(now), [item]);
+  }
+  if (noun === "projects") {
+    const { items } = await answered(api.GET("/v1/projects"));
+    const item = items.find((one) => one.name === name);
+    if (item === undefined) throw new Failure(EXIT.notFound, `There is no Project ${name}.`);
+    if (isForPrograms)
+      return forPrograms(options.output, await withDefinition(hub, "Project", name, item, options)) ?? "";
+    return tableOf(terminal, options.output, projectColumns, [item]);
   }
   const scoped = scopedName(name, options.project);
   const params = { path: scoped };
   if (noun === "sources") {
     const item = await answered(api.GET("/v1/projects/{project}/sources/{name}", { params }));
-    if (isForPrograms) return forPrograms(options.output, await withDefinition(hub, "Source", scoped, item)) ?? "";
-    return tableOf(terminal, options.output, sourceColumns(now), [item]) + problemsBelow(terminal, item.problems);
+    if (isForPrograms)
+      return forPrograms(options.output, await withDefinition(hub, "Source", scoped, item, options)) ?? "";
+    return (
+      tableOf(terminal, options.output, sourceColumns(now), [item]) +
+      problemsBelow(terminal, item.problems) +
+      definitionsBelow(terminal, item)
+    );
+  }
+  if (noun === "appsets") {
+    const item = await answered(api.GET("/v1/projects/{project}/appsets/{name}", { params }));
+    if (isForPrograms)
+      return forPrograms(options.output, await withDefinition(hub, "AppSet", scoped, item, options)) ?? "";
+    return tableOf(terminal, options.output, appSetColumns, [item]) + problemsBelow(terminal, item.problems);
   }
   if (noun === "releases") {
     const { items } = await answered(api.GET("/v1/projects/{project}/apps/{name}/releases", { params }));
@@ -118,7 +169,7 @@ async function detailText(
     return forPrograms(options.output, detail) ?? placementText(terminal, detail, options.output);
   }
   const item = await answered(api.GET("/v1/projects/{project}/apps/{name}", { params }));
-  if (isForPrograms) return forPrograms(options.output, await withDefinition(hub, "App", scoped, item)) ?? "";
+  if (isForPrograms) return forPrograms(options.output, await withDefinition(hub, "App", scoped, item, options)) ?? "";
   const placements =
     item.placements.length === 0
       ? "It is placed on no cluster.\n"
@@ -151,17 +202,28 @@ async function placementDetails(
 const problemsBelow = ({ paint }: Terminal, problems: readonly Schemas["Problem"][]): string =>
   problems.map((problem) => `\n${paint("bad", "✗")} ${problemText(problem)}\n`).join("");
 
+/** What a Source says of the definitions it holds. */
+function definitionsBelow(terminal: Terminal, { definitions }: Schemas["Source"]): string {
+  if (definitions == null) return "";
+  const { path, commit, documents, problems, fleet } = definitions;
+  const read = commit === null ? "not read yet" : `${counted(documents, "document")} at commit ${commit.slice(0, 7)}`;
+  const level = fleet ? " (fleet-level)" : "";
+  return `\nDefinitions in ${path === "" ? "." : path}${level}: ${read}\n${problemsBelow(terminal, problems)}`;
+}
+
 /** In Kubernetes' shape: what is wanted, and under `status` how it is. It can be applied again as it stands. */
 async function withDefinition(
   { api }: HubClient,
-  kind: "Source" | "App" | "Cluster",
+  kind: "Source" | "App" | "AppSet" | "Project" | "Cluster",
   name: string | { project: string; name: string },
   status: object,
+  { defaults }: GetOptions,
 ): Promise<object> {
   const { items } = await answered(api.GET("/v1/definitions", { params: { query: { kind } } }));
   const definition = items.find(({ metadata }) => {
     if (typeof name === "string") return metadata.name === name;
     return metadata.name === name.name && "project" in metadata && metadata.project === name.project;
   });
-  return definition === undefined ? status : { ...definition, status };
+  if (definition === undefined) return status;
+  return { ...(defaults === true ? definition : withoutDefaults(definition as Definition)), status };
 }

@@ -45,7 +45,11 @@ export const sourceColumns = (now: number): readonly FieldColumn<Schemas["Source
     cell: (it) => (it.revision === null ? "-" : commitText(it.revision.commit, it.revision.subject)),
   },
   { title: "CHECKED", cell: (it) => relativeTime(it.lastChecked, now) },
-  { title: "PROBLEMS", align: "right", cell: (it) => countCell(it.problems.length, "bad") },
+  {
+    title: "PROBLEMS",
+    align: "right",
+    cell: (it) => countCell(it.problems.length + (it.definitions?.problems.length ?? 0), "bad"),
+  },
   { title: "URL", isWide: true, cell: (it) => it.url },
   { title: "AUTHOR", isWide: true, cell: (it) => it.revision?.author ?? "-" },
 ];
@@ -133,4 +137,22 @@ export const approvalColumns = (now: number): readonly FieldColumn<Schemas["Appr
   { title: "OBJECTS", isWide: true, align: "right", cell: (it) => it.objects },
   { title: "DECIDED BY", isWide: true, cell: (it) => it.decided?.by ?? "-" },
   { title: "WHY", isWide: true, cell: (it) => it.why },
+];
+
+export const appSetColumns: readonly FieldColumn<Schemas["AppSet"]>[] = [
+  { title: "APPSET", cell: (it) => `${it.project}/${it.name}` },
+  { title: "APPS", align: "right", cell: (it) => it.apps },
+  { title: "ONE FOR EACH OF", widthMin: 20, cell: (it) => it.generator },
+  { title: "PROBLEMS", align: "right", cell: (it) => countCell(it.problems.length, "bad") },
+  { title: "STATE", cell: (it) => (it.deleting ? { text: "deleting", tone: "busy" } : "") },
+  { title: "OWNER", dropOrder: 1, cell: (it) => it.owner },
+];
+
+export const projectColumns: readonly FieldColumn<Schemas["Project"]>[] = [
+  { title: "PROJECT", cell: (it) => it.name },
+  { title: "SOURCES", align: "right", cell: (it) => it.sources },
+  { title: "APPS", align: "right", cell: (it) => it.apps },
+  { title: "APPSETS", align: "right", cell: (it) => it.appSets },
+  { title: "STATE", cell: (it) => (it.suspended ? { text: "suspended", tone: "busy" } : "") },
+  { title: "OWNER", dropOrder: 1, cell: (it) => it.owner },
 ];
