@@ -35,6 +35,15 @@ describe("a Revision that is not rendered", () => {
     expect((await shopView()).problems).toEqual([]);
   });
 
+  it("is told that its path leads out of the repository", async () => {
+    await fixture.startHub();
+    fixture.push(file("v1"));
+    const source = { name: "fleet", path: "apps/../../etc" };
+    await fixture.hub.commands.apply(person, [sourceOf(), appOf("shop", { source })], { dryRun: false });
+    await vi.waitFor(async () => expect(await problemOf("shop")).toMatchObject({ code: "PathOutside" }), soon);
+    expect((await problemOf("shop"))?.message).toContain('"apps/../../etc" leads out of the repository');
+  });
+
   it("names the App itself when two share an empty directory", async () => {
     await fixture.startHub();
     fixture.push({ "apps/one/README": "nothing here", "apps/two/README": "nothing here" });

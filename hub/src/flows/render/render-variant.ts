@@ -103,6 +103,7 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
   async function trace(
     job: VariantJob,
   ): Promise<Traced | { readonly kind: "invalid"; readonly problems: readonly Problem[] }> {
+    if (leadsOut(job.input.path)) return { kind: "invalid", problems: [pathOutside(job.input.path)] };
     const own = job.trees.get("") as SourceTree;
     const said = kindOf(job.input);
     const detected = said === null ? await detectRenderer(own, directoryOf(job.input)) : null;
@@ -254,6 +255,24 @@ export const directoryOf = ({ path }: Pick<VariantInput, "path">): string =>
     .split("/")
     .filter((part) => part !== "" && part !== ".")
     .join("/");
+
+/** Whether a path climbs above the root on its way, wherever it ends. */
+function leadsOut(path: string): boolean {
+  let depth = 0;
+  for (const part of path.split("/")) {
+    if (part === "..") depth -= 1;
+    else if (part !== "" && part !== ".") depth += 1;
+    if (depth < 0) return true;
+  }
+  return false;
+}
+
+const pathOutside = (path: string): Problem => ({
+  code: "PathOutside",
+  message: `the path ${JSON.stringify(path)} leads out of the repository.`,
+  where: { path },
+  fix: "Correct spec.source.path: it is a directory of the Source's repository.",
+});
 
 const keyOf = (parts: readonly unknown[]): string => createHash("sha256").update(stableJson(parts)).digest("hex");
 
