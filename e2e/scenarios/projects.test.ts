@@ -1,3 +1,4 @@
+import { answered } from "@muster/cli/api/client.ts";
 import { describe, expect, test } from "vitest";
 import type { TestCluster } from "../control-plane/provider.ts";
 import { describeFleet } from "../fleet/describe-fleet.ts";
@@ -177,6 +178,27 @@ await describeFleet("Projects", { clusters: 1 }, ({ fleet }) => {
       expect(await project.data(cluster(), "a")).toEqual({ step: "2" });
       const after = [await project.uidOf(cluster(), "a"), await project.uidOf(cluster(), "b")];
       expect(after).toEqual(before);
+    });
+
+    test("stays through a move of its App to another name, which Git follows from then on", async () => {
+      const project = await newProject(fleet());
+      await project.push({ "shop/a.yaml": configMap("a", { step: "1" }), "shop/b.yaml": configMap("b") });
+      await project.applyApp("shop");
+      await project.released("shop", 1);
+      const before = [await project.uidOf(cluster(), "a"), await project.uidOf(cluster(), "b")];
+      const { api } = fleet().hub.api.client;
+      const params = { path: { project: project.name, name: "shop" } };
+      await answered(
+        api.POST("/v1/projects/{project}/apps/{name}/move", { params, body: { to: "store", dryRun: false } }),
+      );
+      await project.released("store", 1);
+      await eventually(async () => expect(await project.app("shop").catch(() => null)).toBeNull());
+      await project.push({ "shop/a.yaml": configMap("a", { step: "2" }), "shop/b.yaml": null });
+      await project.released("store", 2);
+      expect(await project.data(cluster(), "a")).toEqual({ step: "2" });
+      expect(await project.uidOf(cluster(), "a")).toBe(before[0]);
+      // The new App owns what it took: what leaves Git leaves the cluster.
+      await eventually(async () => expect(await project.data(cluster(), "b")).toBeUndefined());
     });
   });
 });

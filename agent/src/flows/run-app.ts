@@ -187,10 +187,9 @@ async function carryOut(
   if (outcome.isSuperseded || entry.assignment !== assignment) return null;
 
   const isAccepted = outcome.isAccepted && unplaced.length === 0;
-  // What another App owns by now is its own to delete.
-  const gone = new Set(
-    entry.record.inventory.map(({ ref }) => objectKey(ref)).filter((key) => isOthers(live.get(key))),
-  );
+  // What another App owns is its own to delete; what was taken over just now is not another's any more.
+  const refused = plan.groups.flat().flatMap((step) => (step.kind === "refuse" ? [objectKey(step.ref)] : []));
+  const gone = new Set(refused.filter((key) => isOthers(live.get(key))));
   let isPruned = true;
   const successor = plan.prune.flat().some((step) => step.kind === "prune") ? deps.successorOf(entry) : null;
   if (isAccepted && successor !== null) {

@@ -128,6 +128,10 @@ describe("an App that takes over from another", () => {
     expect((await live("a"))?.metadata.uid).toBe(before);
     expect(await ownerOf("b")).toBe(hashOf("old"));
     expect(deleted).toEqual([]);
+    // It owns what it took: what leaves its bundle leaves the cluster.
+    world.hub.assign("new", maps("c"), takes(2, "old"));
+    await applied("new", 2);
+    expect(deleted).toEqual(["a"]);
   });
 
   test("is waited for by the tombstone of the other, which deletes only what is left", async () => {

@@ -5,6 +5,7 @@ import { statusText } from "../output/status-text.ts";
 import { releaseColumns } from "../output/views.ts";
 import { forPrograms, type OutputFormat, outputOption, tableOf } from "../output/write-output.ts";
 import type { CommandContext } from "./command-context.ts";
+import { addMoveCommand } from "./move-app.ts";
 import { scopedName } from "./scoped-name.ts";
 import { watchHub } from "./watch.ts";
 
@@ -14,7 +15,7 @@ interface StatusOptions {
   readonly watch?: true;
 }
 
-/** `status`, `why` and `app history`: how things are, why, and how they came to be. */
+/** `status`, `why` and `app history`: how things are, why, and how they came to be. `app move` stands beside. */
 export function addStatusCommands(program: Command, context: CommandContext): void {
   const { terminal } = context;
   program
@@ -51,9 +52,9 @@ export function addStatusCommands(program: Command, context: CommandContext): vo
       });
     });
 
-  program
-    .command("app")
-    .description("look into one App")
+  const app = program.command("app").description("look into one App, or rename it");
+  addMoveCommand(app, context);
+  app
     .command("history <app>")
     .description("the App's Releases, newest first")
     .option("-p, --project <project>", "project of the App, when its name has none")

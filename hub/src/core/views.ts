@@ -274,6 +274,16 @@ export const applyResult = z.object({
 });
 export type ApplyResult = z.infer<typeof applyResult>;
 
+/** An App under another name. */
+export const moveResult = z.object({
+  from: z.string(),
+  to: z.string(),
+  /** How many run it; each hands its objects over as the new App reaches it. */
+  clusters: z.int(),
+  dryRun: z.boolean(),
+});
+export type MoveResult = z.infer<typeof moveResult>;
+
 export const deletionResult = z.object({
   /** Why it waits for a person's approval; null: it does not. */
   waits: z.string().nullable(),

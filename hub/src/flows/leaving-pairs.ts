@@ -1,9 +1,11 @@
 import type { Clock, Instant } from "@muster/shared/clock.ts";
 import { parseDuration } from "@muster/shared/duration.ts";
-import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
+import type { AppName, AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import type { AssignedEntry, AssignedShard } from "../core/documents/assigned.ts";
+import type { StoredApp } from "../core/documents/definition.ts";
 import type { ObservedShard } from "../core/documents/observed.ts";
 import { isCurrent } from "../core/fleet.ts";
+import { takenOver } from "../core/policy.ts";
 import { type LeavingPair, type PassedPair, REMOVAL_WINDOW_MS, type RemovalCause } from "../core/removal-brake.ts";
 import type { HubState } from "./hub-state.ts";
 
@@ -92,7 +94,7 @@ export class LeavingPairs {
     const deletes = (intent?.deletion?.action ?? action) === "delete";
     const unplacedMs = parseDuration(grace);
     const changes = stored?.changes ?? 0;
-    const heir = intent?.deletion == null ? null : this.#state.app(intent.app);
+    const heirs = intent?.deletion == null ? [] : [...heirsOf(this.#state, intent.app)];
     return (cluster, { since, cause }) => ({
       app,
       cluster,
@@ -102,7 +104,7 @@ export class LeavingPairs {
       graceMs: cause === "deletion" ? 0 : unplacedMs,
       objects: deletes ? (observed.get(cluster)?.report?.objects ?? 0) : 0,
       changes,
-      ...(heir !== null && this.#runs(heir.uid, cluster) ? { isSucceeded: true } : {}),
+      ...(heirs.some((heir) => this.#runs(heir.uid, cluster)) ? { isSucceeded: true } : {}),
     });
   }
 
@@ -212,4 +214,11 @@ function objectsIn(shard: ObservedShard | null): number {
   let sum = 0;
   for (const { report } of Object.values(shard?.clusters ?? {})) sum += report?.objects ?? 0;
   return sum;
+}
+
+/** The App that was made anew under the name, and those that take over from it. */
+function* heirsOf(state: HubState, name: AppName): Generator<StoredApp> {
+  const again = state.app(name);
+  if (again !== null) yield again;
+  for (const app of state.appsIn(name.project)) if (takenOver(app.definition).includes(name.name)) yield app;
 }

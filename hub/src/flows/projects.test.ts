@@ -1,4 +1,5 @@
 import type { Assignment } from "@muster/shared/model/assignment.ts";
+import { systemClock } from "@muster/shared/system-clock.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { appOf, HubFixture, person, REPOSITORY, shop, sourceOf } from "../testing/hub-fixture.ts";
 
@@ -129,6 +130,12 @@ describe("a Project", () => {
   });
 
   it("has a quota of render time that a second look does not get around", async () => {
+    const { bundler } = fixture;
+    const bundle = bundler.bundle.bind(bundler);
+    bundler.bundle = async (input) => {
+      await systemClock.sleep(3);
+      return bundle(input);
+    };
     fixture.push({ "apps/shop/a.yaml": configMap("a") });
     await apply(projectOf({ quota: { renderSeconds: 0 } }), sourceOf(), appOf());
     await until(async () => expect((await problems())[0]?.code).toBe("QuotaExceeded"));
@@ -172,6 +179,55 @@ describe("what a Project forbids in definitions", () => {
     );
     expect(fixture.git.fetches).toBe(asked);
     expect(await release()).toBe(1);
+  });
+});
+
+describe("an App under another name", () => {
+  const move = (to: string, dryRun = false) => fixture.hub.commands.moveApp(person, { from: shop, to, dryRun });
+  const names = async () => (await fixture.hub.queries.apps()).filter((one) => !one.deleting).map(({ name }) => name);
+
+  it("takes over the objects, and the old one goes with its objects kept, however often it is said", async () => {
+    const agent = await fixture.addCluster("eu-1");
+    agent.connect(fixture.hub.gate);
+    fixture.push({ "apps/shop/a.yaml": configMap("a") });
+    await apply(projectOf({ quota: { apps: 1 } }), sourceOf(), appOf());
+    await until(() => expect(given("eu-1")?.app.name).toBe("shop"));
+    await fixture.hub.settled();
+    expect(await move("store", true)).toEqual({
+      from: "default/shop",
+      to: "default/store",
+      clusters: 1,
+      dryRun: true,
+    });
+    expect(await names()).toEqual(["shop"]);
+    await move("store");
+    await move("store");
+    await until(async () => expect(await names()).toEqual(["store"]));
+    const ofOld = () => agent.received.filter(({ app }) => app.name === "shop").at(-1)?.content;
+    await until(() => expect(ofOld()).toMatchObject({ kind: "remove", action: "keep" }));
+    await until(() =>
+      expect(agent.received.find(({ app }) => app.name === "store")?.content).toMatchObject({
+        kind: "run",
+        takesOverFrom: ["shop"],
+      }),
+    );
+    expect(await problems("store")).toEqual([]);
+  });
+
+  it("is refused where something would be lost by it", async () => {
+    fixture.push({ "apps/shop/a.yaml": configMap("a"), "apps/other/b.yaml": configMap("b") });
+    await apply(sourceOf(), appOf(), appOf("other"));
+    await until(async () => expect(await release()).toBe(1));
+    await expect(move("other")).rejects.toMatchObject({ code: "conflict" });
+    await fixture.hub.settled();
+    const rollback = { project: "default", app: "shop", to: "r1", reason: "hold", dryRun: false };
+    await fixture.hub.commands.rollback(person, rollback);
+    await expect(move("store")).rejects.toMatchObject({ message: expect.stringContaining("is pinned") });
+    await fixture.hub.commands.unpin(person, shop, { reason: "on" });
+    await push({ "apps/shop/a.yaml": "BROKEN\n" });
+    await until(async () => expect(await problems()).toHaveLength(1));
+    await expect(move("store")).rejects.toMatchObject({ message: expect.stringContaining("could not be released") });
+    expect(await names()).toEqual(["other", "shop"]);
   });
 });
 

@@ -12,6 +12,7 @@ import type {
   HandOverRequest,
   HandOverResult,
   LabelResult,
+  MoveResult,
   PlacementDetailView,
   ProjectView,
   RecoverRequest,
@@ -63,6 +64,8 @@ export interface HubCommands {
   deleteSource(actor: Actor, source: AppName): Promise<void>;
   /** Sends a tombstone to every cluster, once the brake lets it; the App is gone when each has confirmed. */
   deleteApp(actor: Actor, app: AppName): Promise<DeletionResult>;
+  /** Gives an App another name; its objects stay in the clusters and are handed over. Safe to repeat. */
+  moveApp(actor: Actor, request: { from: AppName; to: string; dryRun: boolean }): Promise<MoveResult>;
   /** For exactly what the approval names. @throws AppError "conflict" when it is not pending any more. */
   grantApproval(actor: Actor, id: string, opts: { reason: string }): Promise<ApprovalView>;
   /** What it names stays as it is until its App's definition changes. */

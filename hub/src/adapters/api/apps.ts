@@ -4,6 +4,7 @@ import {
   appDetailView,
   appView,
   deletionResult,
+  moveResult,
   placementDetailView,
   releaseView,
   traceView,
@@ -66,6 +67,21 @@ export function addAppRoutes(api: Api, { commands, queries, actor }: RouteContex
       },
     },
     async (request, reply) => reply.code(202).send(await commands.deleteApp(actor(request), request.params)),
+  );
+
+  api.post(
+    "/v1/projects/:project/apps/:name/move",
+    {
+      schema: {
+        operationId: "moveApp",
+        tags,
+        summary: "Give the App another name; its objects stay and are handed over. Safe to repeat",
+        params: scopedParams,
+        body: z.object({ to: name, dryRun: z.boolean().default(false) }),
+        response: { 200: moveResult },
+      },
+    },
+    (request) => commands.moveApp(actor(request), { from: request.params, ...request.body }),
   );
 
   api.get(

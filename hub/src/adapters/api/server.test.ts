@@ -101,6 +101,7 @@ describe("routes", () => {
     ["DELETE", "/v1/projects/storefront/sources/fleet", undefined, 204, "deleteSource"],
     ["POST", "/v1/projects/storefront/sources/fleet/refresh", undefined, 202, "wakeSource"],
     ["DELETE", "/v1/projects/storefront/apps/shop", undefined, 202, "deleteApp"],
+    ["POST", "/v1/projects/storefront/apps/shop/move", { to: "store" }, 200, "moveApp"],
     ["DELETE", "/v1/projects/storefront/apps/shop/pin?reason=over", undefined, 200, "unpin"],
     ["POST", "/v1/apply", { definitions: [{}] }, 200, "apply"],
     ["POST", "/v1/recoveries", { reason: "restored" }, 200, "recover"],

@@ -18,6 +18,7 @@ import type { HubState } from "../hub-state.ts";
 import type { Views } from "../views.ts";
 import { applyDefinitions } from "./apply.ts";
 import { type Claims, handOver } from "./hand-over.ts";
+import { moveApp } from "./move-app.ts";
 import { planRecovery } from "./recover.ts";
 import { refuseUsedProject } from "./refuse-used-project.ts";
 import { relabelCluster } from "./relabel-cluster.ts";
@@ -114,6 +115,9 @@ export function createCommands(deps: CommandsDeps): HubCommands {
       await deleteAppAs(deps, { actor }, stored);
       return { waits };
     },
+
+    moveApp: (actor, request) =>
+      moveApp({ ...deps, problemsOf: (name) => views.facts(name).renderProblems }, actor, request),
 
     handOver: (actor, request) => handOver(deps, actor, request),
 

@@ -2,7 +2,14 @@ import { AppError } from "@muster/shared/errors.ts";
 import type { Definition } from "@muster/shared/model/definitions.ts";
 import { formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import { judgeApp, judgeAppCount, judgeSource, type ProjectRules, projectMissing } from "../../core/policy.ts";
+import {
+  judgeApp,
+  judgeAppCount,
+  judgeSource,
+  type ProjectRules,
+  projectMissing,
+  takenOver,
+} from "../../core/policy.ts";
 import type { HubState } from "../hub-state.ts";
 
 const PROBLEMS_TOLD_MAX = 20;
@@ -37,7 +44,8 @@ export function refuseForbidden(
     if (rules === null && requireProjects) return [projectMissing(project)];
     if (definition.kind === "Source") return judgeSource(rules, definition);
     if (definition.kind !== "App") return [];
-    const isNew = state.app(definition.metadata) === null;
+    // One that takes over may be in the place of another that goes; if it does not go, nothing of it is rendered.
+    const isNew = state.app(definition.metadata) === null && takenOver(definition).length === 0;
     const already = added.get(project) ?? 0;
     if (isNew) added.set(project, already + 1);
     const tooMany =

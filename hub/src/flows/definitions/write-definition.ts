@@ -72,10 +72,10 @@ async function writeOrTry(
  */
 export async function deleteAppAs(
   { state, clock }: Pick<DefinitionDeps, "state" | "clock">,
-  { actor }: { readonly actor: Actor },
+  by: { readonly actor: Actor; readonly action?: "delete" | "keep" },
   stored: StoredApp,
 ): Promise<void> {
-  const { action } = stored.definition.spec.onUnplaced;
+  const { actor, action = stored.definition.spec.onUnplaced.action } = by;
   const name = nameOf(stored);
   await state.intents.write(stored.uid, (current) => {
     const intent = current ?? newIntent({ uid: stored.uid, ...name }, { term: 0, epoch: state.epoch });

@@ -88,6 +88,7 @@ export function fakeHub() {
     deleteProject: did("deleteProject", undefined),
     deleteSource: did("deleteSource", undefined),
     deleteApp: did("deleteApp", { waits: null }),
+    moveApp: did("moveApp", { from: "storefront/shop", to: "storefront/store", clusters: 1, dryRun: false }),
     grantApproval: did("grantApproval", anApproval({ state: "granted" })),
     denyApproval: did("denyApproval", anApproval({ state: "denied" })),
     rollback: did("rollback", {
