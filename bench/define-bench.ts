@@ -21,6 +21,8 @@ export type Bench = {
   /** After this long `signal` is aborted. Default: 20 minutes. */
   timeoutMsMax?: number;
   run(context: BenchContext): Promise<void>;
+  /** What `--only PART` runs alone; `run` runs them all, in this order. */
+  parts?: Readonly<Record<string, Bench["run"]>>;
 };
 
 /**
@@ -34,10 +36,32 @@ export type Bench = {
  *       },
  *     });
  */
-export function defineBench(bench: Bench): Bench {
+export function defineBench(bench: Bench | (Omit<Bench, "run"> & Required<Pick<Bench, "parts">>)): Bench {
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(bench.name)) throw new Error(`bench name "${bench.name}" is not kebab-case`);
-  return bench;
+  return "run" in bench ? bench : { ...bench, run: inTurn(Object.values(bench.parts)) };
 }
+
+/** The same benchmark with some of its parts only, separated by commas. @throws for a part that there is not. */
+export function onlyParts(bench: Bench, names: string): Bench {
+  const parts = bench.parts ?? {};
+  const chosen = names.split(",").map((name) => {
+    const part = Object.hasOwn(parts, name) ? parts[name] : undefined;
+    if (part === undefined) {
+      throw new Error(`${bench.name} has no part "${name}"; its parts: ${Object.keys(parts).join(", ") || "none"}`);
+    }
+    return part;
+  });
+  return { ...bench, run: inTurn(chosen) };
+}
+
+const inTurn =
+  (parts: readonly Bench["run"][]): Bench["run"] =>
+  async (context) => {
+    for (const part of parts) {
+      context.signal.throwIfAborted();
+      await part(context);
+    }
+  };
 
 export function isMet(value: number, goal: Goal): boolean {
   return "max" in goal ? value <= goal.max : value >= goal.min;

@@ -1,4 +1,5 @@
 // npm run bench -- NAME [NAME…]     run, and record bench/results/NAME.json and the table
+// npm run bench -- NAME --only PART[,PART…]  run some of its parts, and record nothing
 // npm run bench -- --all            run them all
 // npm run bench -- --list           name them
 // npm run bench -- --readme         write bench/README.md from the recorded results
@@ -8,7 +9,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "no
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import type { Bench } from "./define-bench.ts";
+import { type Bench, onlyParts } from "./define-bench.ts";
 import { machineInWords } from "./measure/machine.ts";
 import { renderResults } from "./results-table.ts";
 import { type BenchResult, runBench } from "./run-bench.ts";
@@ -21,6 +22,7 @@ const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
   options: {
     all: { type: "boolean", default: false },
+    only: { type: "string" },
     list: { type: "boolean", default: false },
     readme: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
@@ -32,7 +34,10 @@ else {
   const benches = await loadBenches();
   if (options.list) {
     const width = Math.max(0, ...benches.map((bench) => bench.name.length));
-    for (const bench of benches) console.log(`${bench.name.padEnd(width)}  ${bench.describe}`);
+    for (const bench of benches) {
+      console.log(`${bench.name.padEnd(width)}  ${bench.describe}`);
+      if (bench.parts) console.log(`${" ".repeat(width)}  parts: ${Object.keys(bench.parts).join(", ")}`);
+    }
     if (benches.length === 0) console.log("no benchmark yet: write bench/NAME.bench.ts");
   } else await runThem(options.all ? benches : names.map((name) => findBench(benches, name)));
 }
@@ -46,21 +51,25 @@ async function runThem(benches: readonly Bench[]): Promise<void> {
   for (const bench of benches) {
     console.log(`${bench.name}: ${bench.describe}`);
     const startedAt = performance.now();
-    const result = await runBench(bench, {
+    const chosen = options.only === undefined ? bench : onlyParts(bench, options.only);
+    const result = await runBench(chosen, {
       commit: commitInWords(),
       date: new Date().toISOString(),
       machine: machineInWords(),
       signal: interrupt.signal,
       elapsedMs: () => performance.now() - startedAt,
     });
-    mkdirSync(resultsFolder, { recursive: true });
-    writeFileSync(join(resultsFolder, `${bench.name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+    // A part alone is for finding out where time goes: a record is of one run and one commit.
+    if (options.only === undefined) {
+      mkdirSync(resultsFolder, { recursive: true });
+      writeFileSync(join(resultsFolder, `${bench.name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+    }
     for (const [name, { value, unit, goal, met }] of Object.entries(result.figures)) {
       const verdict = goal === null ? "" : ` (goal ${JSON.stringify(goal)}: ${met ? "met" : "NOT met"})`;
       console.log(`  ${name}: ${value} ${unit}${verdict}`);
     }
   }
-  writeReadme(false);
+  if (options.only === undefined) writeReadme(false);
 }
 
 async function loadBenches(): Promise<Bench[]> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type BenchContext, defineBench } from "./define-bench.ts";
+import { type BenchContext, defineBench, onlyParts } from "./define-bench.ts";
 import { renderResults } from "./results-table.ts";
 import { runBench } from "./run-bench.ts";
 
@@ -91,4 +91,25 @@ it("refuses a name that is no file name", () => {
 
 it("says so when there is no result yet", () => {
   expect(renderResults([])).toContain("No result is recorded yet.");
+});
+
+describe("onlyParts", () => {
+  const bench = defineBench({
+    name: "parted",
+    describe: "Two parts",
+    parts: {
+      first: async ({ figure }) => figure("first", { value: 1, unit: "ms" }),
+      second: async ({ figure }) => figure("second", { value: 2, unit: "ms" }),
+    },
+  });
+  const namesOf = async (chosen: typeof bench) => Object.keys((await runBench(chosen, origin)).figures);
+
+  it("runs all parts in order, or those that are named", async () => {
+    expect(await namesOf(bench)).toEqual(["first", "second"]);
+    expect(await namesOf(onlyParts(bench, "second"))).toEqual(["second"]);
+  });
+
+  it("names the parts there are when one is unknown", () => {
+    expect(() => onlyParts(bench, "third")).toThrow(/no part "third"; its parts: first, second/);
+  });
 });

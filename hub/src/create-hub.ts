@@ -1,6 +1,6 @@
 import type { Clock } from "@muster/shared/clock.ts";
 import type { Log } from "@muster/shared/log.ts";
-import type { ClusterId } from "@muster/shared/model/ids.ts";
+import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import { nameOf } from "./core/documents/definition.ts";
 import { stageOf, targetRelease } from "./core/documents/intent.ts";
 import type { ObservedShard } from "./core/documents/observed.ts";
@@ -314,6 +314,14 @@ export function createHub(deps: HubDependencies): Hub {
     }
   }
 
+  /** Apps whose content may depend on this very cluster, which is another than before. */
+  function wakeVariants(cluster: ClusterId, moved: Iterable<AppUid>): void {
+    for (const uid of new Set([...moved, ...state.placements.appsOn(cluster)])) {
+      const app = state.appByUid(uid);
+      if (app !== null && dependsOnClusters(app)) renders.loop.wake(uid);
+    }
+  }
+
   /** What wakes what. Events may be lost, repeated or out of order: each only says "look again". */
   function wire(): void {
     state.intents.onChange((uid) => drive.wake(uid));
@@ -345,19 +353,18 @@ export function createHub(deps: HubDependencies): Hub {
         for (const app of state.appsOf(value.definition.metadata)) renders.loop.wake(app.uid);
       }
     });
-    state.clusters.onChange((_id, value, before) => {
-      const isSame =
-        value !== null &&
-        before !== null &&
-        (value.revoked === null) === (before.revoked === null) &&
-        JSON.stringify(value.labels) === JSON.stringify(before.labels);
-      if (isSame) return;
-      wakeAllApps();
-      for (const app of state.apps()) if (dependsOnClusters(app)) renders.loop.wake(app.uid);
+    // Only the Apps that the cluster comes to, leaves, or runs as one that was removed.
+    state.placements.onMove((cluster, moved) => {
+      for (const app of moved) drive.wake(app);
+      wakeVariants(cluster, moved);
     });
-    state.presence.onChange((_id, value, before) => {
-      if (value?.kubernetesVersion === before?.kubernetesVersion) return;
-      for (const app of state.apps()) if (dependsOnClusters(app)) renders.loop.wake(app.uid);
+    state.clusters.onChange((id, value, before) => {
+      const isHere = value !== null && value.revoked === null;
+      const wasHere = before !== null && before.revoked === null;
+      if (isHere !== wasHere) for (const app of state.entriesIn(id as ClusterId).keys()) drive.wake(app);
+    });
+    state.presence.onChange((id, value, before) => {
+      if (value?.kubernetesVersion !== before?.kubernetesVersion) wakeVariants(id as ClusterId, []);
     });
     state.observed.onChange((_key, value, before) => {
       if (value !== null && mattersToPlanner(value, before)) drive.wake(value.app);

@@ -29,7 +29,8 @@ export interface RolloutFacts {
   /** What happens in a cluster that the App leaves. */
   readonly onUnplaced: "delete" | "keep";
   readonly assigned: ReadonlyMap<ClusterId, AssignedEntry>;
-  readonly fleet: ReadonlyMap<ClusterId, FleetMember>;
+  /** Asked only for clusters that are placed or assigned. */
+  readonly fleet: Pick<ReadonlyMap<ClusterId, FleetMember>, "get">;
   /** What the brake says of each cluster that the App leaves; one it says nothing of stays. */
   readonly removals: ReadonlyMap<ClusterId, RemovalVerdict>;
   /** How much an agent may delete by a Release, unasked or approved; null: by the tombstone that it refused. */

@@ -5,7 +5,7 @@ import type { Problem } from "@muster/shared/model/problem.ts";
 import type { Labels } from "@muster/shared/model/selector.ts";
 import { nearestName } from "@muster/shared/nearest-name.ts";
 import { stableJson } from "@muster/shared/stable-json.ts";
-import { selects } from "./placement.ts";
+import { compileSelector } from "./placement.ts";
 import type { BundleTransform, ObjectPatch } from "./transform/bundle-transform.ts";
 
 /** What of an App decides how it is rendered: frozen into each of its Releases. */
@@ -74,8 +74,9 @@ export function resolveVariants(
 ): (cluster: VariantCluster | null) => Resolved {
   const mentioned = clusterReferences(spec, references);
   const known = new Map<string, Resolved>();
+  const matches = spec.overrides.map(({ clusters }) => compileSelector(clusters));
   return (cluster) => {
-    const matched = spec.overrides.map(({ clusters }) => cluster !== null && selects(clusters, cluster));
+    const matched = matches.map((wants) => cluster !== null && wants(cluster));
     const values = cluster === null ? {} : clusterValues(cluster);
     const signature = JSON.stringify([
       matched,

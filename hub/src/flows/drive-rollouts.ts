@@ -226,28 +226,24 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
     const variants = await variantsFor(input, uid, intent, stored);
     const observed = state.observedOf(uid);
     const assigned = state.entriesOf(uid);
-    const fleet = new Map<ClusterId, FleetMember>();
-    const placed = new Set<ClusterId>();
-    const isWanted = stored === null ? () => false : state.placementOf(stored);
-    for (const record of state.clusters.values()) {
-      const isPlaced = isWanted(record);
-      if (isPlaced) placed.add(record.id);
-      if (!isPlaced && !assigned.has(record.id)) continue;
-      fleet.set(record.id, {
-        id: record.id,
-        isConnected: input.isConnected(record.id),
+    const member = (id: ClusterId): FleetMember | undefined => {
+      const record = state.clusters.get(id);
+      if (record === null) return undefined;
+      return {
+        id,
+        isConnected: input.isConnected(id),
         isRevoked: record.revoked !== null,
-        observed: observed.get(record.id) ?? null,
-      });
-    }
+        observed: observed.get(id) ?? null,
+      };
+    };
     return {
       intent,
       releases: state.releasesOf(uid),
       variants,
-      placed,
+      placed: stored === null ? new Set() : state.placements.of(stored),
       onUnplaced: stored?.definition.spec.onUnplaced.action ?? intent.deletion?.action ?? "keep",
       assigned,
-      fleet,
+      fleet: { get: member },
       removals: input.brake.verdictsOf(uid),
       pruneLimit: pruneLimits(input, uid, observed),
       now: clock.now(),

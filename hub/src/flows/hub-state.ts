@@ -34,10 +34,10 @@ import { type LateVariant, lateVariants, type Release, releases } from "../core/
 import { type SourceStatus, sourceStatuses } from "../core/documents/source-status.ts";
 import type { ProjectRules } from "../core/policy.ts";
 import { otherSources } from "../core/variants.ts";
-import { isWanted } from "../core/wanted.ts";
 import type { Documents } from "../ports/store.ts";
 import type { AuditDrain } from "./drain-audit.ts";
 import { Mirror } from "./mirror.ts";
+import { Placements } from "./placements.ts";
 
 /** Every document the flows work with, mirrored in memory, and the indexes over them. */
 export class HubState {
@@ -55,6 +55,7 @@ export class HubState {
   readonly presence: Mirror<Presence>;
   readonly approvals: Mirror<Approval>;
   readonly approvalPairs: Mirror<ApprovalPairs>;
+  readonly placements: Placements;
 
   readonly #entriesOfApp = new Map<AppUid, Map<ClusterId, AssignedEntry>>();
   readonly #entriesOfCluster = new Map<ClusterId, Map<AppUid, AssignedEntry>>();
@@ -85,6 +86,12 @@ export class HubState {
     this.definitions.onChange((key, value, before) => this.#indexDefinition(key, value, before));
     this.assigned.onChange((_key, value, before) => this.#indexAssigned(value, before));
     this.observed.onChange((_key, value, before) => this.#indexObserved(value, before));
+    this.placements = new Placements({
+      definitions: this.definitions,
+      clusters: this.clusters,
+      rulesOf: (project) => this.rulesOf(project),
+      entriesOf: (app) => this.entriesOf(app),
+    });
     this.releases.onChange((_key, value, before) => this.#indexRelease(value, before));
     for (const audited of [
       this.definitions,
@@ -156,16 +163,6 @@ export class HubState {
   rulesOf(project: string): ProjectRules {
     const found = this.definitions.get(projectKey(project));
     return found?.kind === "Project" && !found.deleted ? found.definition.spec : null;
-  }
-
-  /** Whether an App is to run in a cluster, as its selector and its Project say. */
-  placementOf(app: StoredApp): (cluster: ClusterRecord) => boolean {
-    const rules = this.rulesOf(app.definition.metadata.project);
-    const entries = this.entriesOf(app.uid);
-    return (cluster) => {
-      const isRunning = entries.get(cluster.id)?.content.kind === "run";
-      return isWanted(app, cluster, { rules, isRunning });
-    };
   }
 
   *appsIn(project: string): Generator<StoredApp> {

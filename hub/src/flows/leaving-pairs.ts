@@ -163,7 +163,7 @@ export class LeavingPairs {
     if (record === null || record.revoked !== null) return false;
     if (this.#state.intents.get(app)?.deletion != null) return true;
     const stored = this.#state.appByUid(app);
-    return stored !== null && !this.#state.placementOf(stored)(record);
+    return stored !== null && !this.#state.placements.wants(stored, cluster);
   }
 
   #noteAssigned(value: AssignedShard | null, before: AssignedShard | null): void {

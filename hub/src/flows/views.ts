@@ -1,5 +1,5 @@
 import { AppError } from "@muster/shared/errors.ts";
-import { type AppName, type AppUid, type Digest, formatApp } from "@muster/shared/model/ids.ts";
+import { type AppName, type AppUid, type ClusterId, type Digest, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "../core/app-facts.ts";
 import { describeGenerator } from "../core/app-set/plan-app-set.ts";
@@ -111,12 +111,12 @@ export function createViews(deps: {
     const observed = state.observedOf(uid);
     const removals = deps.brake.verdictsOf(uid);
     const placements: PlacementFacts[] = [];
-    const isWanted = stored === null ? () => false : state.placementOf(stored);
-    for (const record of state.clusters.values()) {
-      if (record.revoked !== null) continue;
-      const isPlaced = isWanted(record);
-      const entry = entries.get(record.id) ?? null;
-      if (!isPlaced && entry === null && !observed.has(record.id)) continue;
+    const placed = stored === null ? new Set<ClusterId>() : state.placements.of(stored);
+    for (const id of new Set([...placed, ...entries.keys(), ...observed.keys()])) {
+      const record = state.clusters.get(id);
+      if (record === null || record.revoked !== null) continue;
+      const isPlaced = placed.has(id);
+      const entry = entries.get(id) ?? null;
       placements.push({
         cluster: { id: record.id, name: record.name, state: stateOf(record) },
         isPlaced,

@@ -140,7 +140,7 @@ export function createCommands(deps: CommandsDeps): HubCommands {
         await state.releases.write(releaseKey(stored.uid, to.number), (current) => current ?? to);
       }
       const clusters = [...state.clusters.values()]
-        .filter(state.placementOf(stored))
+        .filter(({ id }) => state.placements.wants(stored, id))
         .map((record) => record.name)
         .sort();
       return { app: formatApp(name), from, to: to.number, commit: to.input.commit, clusters, dryRun: request.dryRun };

@@ -9,10 +9,12 @@ export function toVariantCluster(state: HubState, { id, name, labels }: ClusterR
   return { id, name, labels, facts: minor === undefined ? {} : { kubernetes: minor } };
 }
 
-/** The clusters that an App is to run in. */
+/** The clusters that an App wants, of those that were not removed. */
 export function* placedClusters(state: HubState, app: StoredApp): Generator<VariantCluster> {
-  const isWanted = state.placementOf(app);
-  for (const record of state.clusters.values()) if (isWanted(record)) yield toVariantCluster(state, record);
+  for (const id of state.placements.of(app)) {
+    const record = state.clusters.get(id);
+    if (record !== null) yield toVariantCluster(state, record);
+  }
 }
 
 /** Whether what an App gives a cluster may depend on which cluster it is. */

@@ -1,0 +1,13 @@
+import { defineBench } from "./define-bench.ts";
+import { measurePlacement } from "./desired-state/placement.ts";
+import { measureRelabel } from "./desired-state/relabel.ts";
+
+export default defineBench({
+  name: "desired-state",
+  describe: "Placement of large fleets, commits into large repositories, cold starts, variants, memory",
+  timeoutMsMax: 60 * 60_000,
+  parts: {
+    placement: measurePlacement,
+    relabel: measureRelabel,
+  },
+});
