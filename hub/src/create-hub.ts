@@ -2,7 +2,7 @@ import type { Clock } from "@muster/shared/clock.ts";
 import type { Log } from "@muster/shared/log.ts";
 import type { AppUid, ClusterId } from "@muster/shared/model/ids.ts";
 import { nameOf } from "./core/documents/definition.ts";
-import { stageOf, targetRelease } from "./core/documents/intent.ts";
+import { stageOf, steersAlike, targetRelease } from "./core/documents/intent.ts";
 import type { ObservedShard } from "./core/documents/observed.ts";
 import { isCurrent } from "./core/fleet.ts";
 import { KUBERNETES_VERSION } from "./core/kubernetes-version.ts";
@@ -15,13 +15,12 @@ import { createClusterRecords } from "./flows/cluster-records.ts";
 import { createCommands } from "./flows/commands/commands.ts";
 import { keepDefinitions } from "./flows/definitions/keep-definitions.ts";
 import { createAuditDrain } from "./flows/drain-audit.ts";
-import { driveRollouts } from "./flows/drive-rollouts.ts";
+import { driveRollouts, type RolloutDriver } from "./flows/drive-rollouts.ts";
 import { createEnrolment } from "./flows/enroll-agents.ts";
 import { guardPrunes } from "./flows/guard-prunes.ts";
 import { HubState } from "./flows/hub-state.ts";
 import { ingestReports } from "./flows/ingest-reports.ts";
 import { createApprovalBook } from "./flows/keep-approvals.ts";
-import type { KeyedLoop } from "./flows/keyed-loop.ts";
 import { createClusterIdentities } from "./flows/know-clusters.ts";
 import { openDocuments } from "./flows/open-documents.ts";
 import { createProjectGate } from "./flows/project-gate.ts";
@@ -146,13 +145,13 @@ export function createHub(deps: HubDependencies): Hub {
     state,
     approvals,
     guard: deps.removalGuard ?? REMOVAL_GUARD,
-    onVerdict: (app) => drive.wake(app),
+    onVerdict: (app, clusters) => drive.wake(app, clusters),
     clock,
     random,
     log,
   });
   const refusals = answerRefusals({ state, approvals });
-  const later = new WakeLater({ clock, wake: (app) => drive.wake(app) });
+  const later = new WakeLater({ clock, wake: (app) => drive.wake(app as AppUid) });
 
   const held = createHeldBundles(clock);
   const contents = createReleaseContents({ blobs: store.blobs, lateVariants: state.lateVariants });
@@ -204,7 +203,7 @@ export function createHub(deps: HubDependencies): Hub {
     metrics,
     log,
   });
-  const drive: KeyedLoop = driveRollouts({
+  const drive: RolloutDriver = driveRollouts({
     state,
     hubId,
     term: () => leadership?.term ?? 0,
@@ -267,7 +266,7 @@ export function createHub(deps: HubDependencies): Hub {
       // The head found now is where the epoch starts from: what comes after it is fresh.
       if (hasBegun) tracker.wakeAll();
     },
-    onPresence: () => wakeUnfinished(),
+    onPresence: (cluster) => wakeUnfinished(cluster),
     heartbeatMs: deps.heartbeatMs ?? HEARTBEAT_MS,
     traces,
     clock,
@@ -307,10 +306,13 @@ export function createHub(deps: HubDependencies): Hub {
     for (const app of state.apps()) drive.wake(app.uid);
   }
 
-  /** Apps whose stage is not completed: who is there decides about that too. */
-  function wakeUnfinished(): void {
-    for (const intent of state.intents.values()) {
-      if (stageOf(intent).completed !== targetRelease(intent) || intent.deletion !== null) drive.wake(intent.app.uid);
+  /** Apps of a cluster whose stage is not completed: who is there decides about that too. */
+  function wakeUnfinished(cluster: ClusterId): void {
+    for (const app of state.entriesIn(cluster).keys()) {
+      const intent = state.intents.get(app);
+      if (intent === null) continue;
+      const isFinished = stageOf(intent).completed === targetRelease(intent) && intent.deletion === null;
+      if (!isFinished) drive.wake(app, [cluster]);
     }
   }
 
@@ -324,7 +326,10 @@ export function createHub(deps: HubDependencies): Hub {
 
   /** What wakes what. Events may be lost, repeated or out of order: each only says "look again". */
   function wire(): void {
-    state.intents.onChange((uid) => drive.wake(uid));
+    state.intents.onChange((uid, value, before) => {
+      // The planner's own raising of the sequence decides nothing, and it is at it already.
+      if (value === null || before === null || !steersAlike(value, before)) drive.wake(uid as AppUid);
+    });
     // A Release may wait for it.
     state.approvals.onChange((_id, value) => {
       if (value?.kind === "removal") return;
@@ -355,19 +360,21 @@ export function createHub(deps: HubDependencies): Hub {
     });
     // Only the Apps that the cluster comes to, leaves, or runs as one that was removed.
     state.placements.onMove((cluster, moved) => {
-      for (const app of moved) drive.wake(app);
+      for (const app of moved) drive.wake(app, [cluster]);
       wakeVariants(cluster, moved);
     });
     state.clusters.onChange((id, value, before) => {
       const isHere = value !== null && value.revoked === null;
       const wasHere = before !== null && before.revoked === null;
-      if (isHere !== wasHere) for (const app of state.entriesIn(id as ClusterId).keys()) drive.wake(app);
+      if (isHere !== wasHere)
+        for (const app of state.entriesIn(id as ClusterId).keys()) drive.wake(app, [id as ClusterId]);
     });
     state.presence.onChange((id, value, before) => {
       if (value?.kubernetesVersion !== before?.kubernetesVersion) wakeVariants(id as ClusterId, []);
     });
     state.observed.onChange((_key, value, before) => {
-      if (value !== null && mattersToPlanner(value, before)) drive.wake(value.app);
+      const clusters = value === null ? [] : mattersToPlanner(value, before);
+      if (value !== null && clusters.length > 0) drive.wake(value.app, clusters);
     });
   }
 
@@ -379,12 +386,13 @@ export function createHub(deps: HubDependencies): Hub {
     }
   }
 
-  function mattersToPlanner(value: ObservedShard, before: ObservedShard | null): boolean {
+  /** The clusters whose new reports may change what is planned. */
+  function mattersToPlanner(value: ObservedShard, before: ObservedShard | null): ClusterId[] {
     const intent = state.intents.get(value.app);
-    if (intent === null) return false;
+    if (intent === null) return [];
     const isUnfinished = stageOf(intent).completed !== targetRelease(intent);
     const entries = state.entriesOf(value.app);
-    return (Object.keys(value.clusters) as ClusterId[]).some((cluster) => {
+    return (Object.keys(value.clusters) as ClusterId[]).filter((cluster) => {
       const [now, was] = [value.clusters[cluster], before?.clusters[cluster]];
       if (now === was) return false;
       if (now?.ahead?.generation !== was?.ahead?.generation || now?.ahead?.epoch.number !== was?.ahead?.epoch.number) {

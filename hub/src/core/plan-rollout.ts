@@ -35,6 +35,8 @@ export interface RolloutFacts {
   readonly removals: ReadonlyMap<ClusterId, RemovalVerdict>;
   /** How much an agent may delete by a Release, unasked or approved; null: by the tombstone that it refused. */
   readonly pruneLimit: (release: number | null, cluster: ClusterId) => RemovalLimit;
+  /** Only these may have changed since nothing was left to decide; absent or null: any may have. */
+  readonly focus?: ReadonlySet<ClusterId> | null;
   readonly now: Instant;
 }
 
@@ -92,7 +94,9 @@ export interface RolloutPlan {
  * (placement), what was given (assigned) and what was seen (fleet). One stage of all clusters, at once.
  */
 export function planRollout(facts: RolloutFacts): RolloutPlan {
-  const clusters = [...new Set([...facts.assigned.keys(), ...facts.placed])].sort();
+  // A deletion is over when all are done with it: there is no part of that.
+  const focus = facts.intent.deletion === null ? (facts.focus ?? null) : null;
+  const clusters = [...(focus ?? new Set([...facts.assigned.keys(), ...facts.placed]))].sort();
   const decisions = clusters.flatMap((cluster) => {
     const decision = decide(cluster, facts);
     if (decision === null) return [];
@@ -279,24 +283,19 @@ function isDone(cluster: ClusterId, facts: RolloutFacts, decisions: readonly Dec
  * No false green: at least one cluster, and every one that is reachable, reported Healthy for this very digest and
  * generation. A cluster that is offline or Ahead is skipped.
  */
-function completedRelease(
-  { intent, placed, assigned, fleet }: RolloutFacts,
-  decisions: readonly Decision[],
-): number | null {
+function completedRelease(facts: RolloutFacts, decisions: readonly Decision[]): number | null {
+  const { intent, placed, assigned, fleet } = facts;
   const target = targetRelease(intent);
   if (target === null || intent.deletion !== null || stageOf(intent).completed === target) return null;
   if (decisions.some((decision) => decision.kind === "assign")) return null;
-  const upToDate = new Set(
-    decisions.flatMap((decision) =>
-      decision.kind === "hold" && decision.code === "UpToDate" ? [decision.cluster] : [],
-    ),
-  );
   let healthy = 0;
   for (const cluster of placed) {
     const entry = assigned.get(cluster);
     const member = fleet.get(cluster);
     if (member === undefined || !member.isConnected || unanswered(member.observed?.ahead ?? null, entry)) continue;
-    if (entry === undefined || !upToDate.has(cluster) || !isHealthy(entry, member.observed)) return null;
+    if (entry === undefined || !isHealthy(entry, member.observed)) return null;
+    const decision = decide(cluster, facts);
+    if (decision?.kind !== "hold" || decision.code !== "UpToDate") return null;
     healthy += 1;
   }
   return healthy > 0 ? target : null;

@@ -42,8 +42,8 @@ export interface RemovalBrakeDeps {
   readonly state: HubState;
   readonly approvals: ApprovalBook;
   readonly guard: RemovalGuard;
-  /** What an App may do with its leaving clusters is another than before. */
-  readonly onVerdict: (app: AppUid) => void;
+  /** What an App may do with these of its clusters is another than before. */
+  readonly onVerdict: (app: AppUid, clusters: readonly ClusterId[]) => void;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -58,7 +58,7 @@ export function brakeRemovals(deps: RemovalBrakeDeps): RemovalBrake {
   const { state, guard, clock } = deps;
   const leaving = new LeavingPairs(state, clock);
   const approvals = createRemovalApprovals({ state, book: deps.approvals }, leaving, namesOf(state));
-  const told = new Map<AppUid, string>();
+  const told = new Map<AppUid, ReadonlyMap<ClusterId, string>>();
   let made: { plan: RemovalPlan; at: Instant } | null = null;
   let unsettledSince: Instant | null = null;
   let changedAt: Instant = 0;
@@ -135,11 +135,15 @@ export function brakeRemovals(deps: RemovalBrakeDeps): RemovalBrake {
   function tell(): void {
     const { verdicts } = plan();
     for (const app of new Set([...told.keys(), ...verdicts.keys()])) {
-      const text = [...(verdicts.get(app) ?? [])].map(([, verdict]) => textOf(verdict)).join();
-      if (text === (told.get(app) ?? "")) continue;
-      if (text === "") told.delete(app);
-      else told.set(app, text);
-      deps.onVerdict(app);
+      const before = told.get(app) ?? new Map<ClusterId, string>();
+      const now = new Map([...(verdicts.get(app) ?? [])].map(([cluster, verdict]) => [cluster, textOf(verdict)]));
+      const changed = [...new Set([...before.keys(), ...now.keys()])].filter(
+        (cluster) => before.get(cluster) !== now.get(cluster),
+      );
+      if (changed.length === 0) continue;
+      if (now.size === 0) told.delete(app);
+      else told.set(app, now);
+      deps.onVerdict(app, changed);
     }
     state.notifyChange();
   }
@@ -176,9 +180,9 @@ export function brakeRemovals(deps: RemovalBrakeDeps): RemovalBrake {
 const NONE: ReadonlyMap<ClusterId, RemovalVerdict> = new Map();
 
 function textOf(verdict: RemovalVerdict): string {
-  const { cluster, since } = verdict.pair;
+  const { since } = verdict.pair;
   const until = verdict.kind === "grace" ? verdict.until : "";
-  return `${cluster} ${since} ${verdict.kind} ${verdict.approval} ${until}`;
+  return `${since} ${verdict.kind} ${verdict.approval} ${until}`;
 }
 
 /** For people; what is gone meanwhile is told by its id. */

@@ -20,6 +20,7 @@ import type { HubMetrics } from "../ports/metrics.ts";
 import type { Refusals } from "./answer-refusals.ts";
 import { assignmentPayload } from "./assignment-payload.ts";
 import type { RemovalBrake } from "./brake-removals.ts";
+import { type Focus, FocusBook } from "./focus-book.ts";
 import type { PruneGuard } from "./guard-prunes.ts";
 import type { HubState } from "./hub-state.ts";
 import { KeyedLoop } from "./keyed-loop.ts";
@@ -56,6 +57,14 @@ export interface DriveRolloutsDeps {
   readonly log: Log;
 }
 
+export interface RolloutDriver extends Pick<KeyedLoop, "start" | "stop" | "idle"> {
+  /**
+   * Looks at an App again, soon. With `clusters`, only what is planned for these can be another than before: the rest
+   * is left alone, so that a change of one cluster costs no plan of ten thousand.
+   */
+  wake(app: AppUid, clusters?: Iterable<ClusterId> | null): void;
+}
+
 /**
  * Release + fleet → intent → plan → assigned. One App at a time in its own turn, always from what is stored now, so it
  * may be woken by anything, any number of times, and killed between any two writes.
@@ -63,9 +72,10 @@ export interface DriveRolloutsDeps {
  * The order of writes is the promise: what is decided goes into the intent, durably and with a raised sequence, before
  * an entry is assigned by it; and an entry is stored before it is sent (publish-assignments hears of stored ones only).
  */
-export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
+export function driveRollouts(deps: DriveRolloutsDeps): RolloutDriver {
   const { state, clock, metrics } = deps;
-  return new KeyedLoop({
+  const focus = new FocusBook();
+  const loop = new KeyedLoop({
     name: "drive rollouts",
     concurrencyMax: APPS_AT_ONCE_MAX,
     clock,
@@ -73,15 +83,35 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
     log: deps.log,
     onFailure: () => metrics.count("work-failures"),
     work: async (key, signal) => {
-      for (let round = 0; round < ROUNDS_MAX && !signal.aborted; round += 1) {
-        if (!(await driveOnce(deps, key as AppUid))) return;
+      const uid = key as AppUid;
+      try {
+        for (let round = 0; round < ROUNDS_MAX && !signal.aborted; round += 1) {
+          const on = focus.of(uid);
+          if (on === undefined) return;
+          if (!(await driveOnce(deps, uid, on))) focus.settle(uid, on);
+        }
+        if (!signal.aborted && focus.of(uid) !== undefined) {
+          throw new AppError("conflict", `${key} does not come to rest`, { retryable: true });
+        }
+      } catch (error) {
+        // Whatever was planned from is not what is there.
+        focus.add(uid, null);
+        throw error;
       }
-      if (!signal.aborted) throw new AppError("conflict", `${key} does not come to rest`, { retryable: true });
     },
   });
+  return {
+    wake(app, clusters = null) {
+      focus.add(app, clusters);
+      loop.wake(app);
+    },
+    start: () => loop.start(),
+    stop: () => loop.stop(),
+    idle: () => loop.idle(),
+  };
 
   /** Carries out the first thing there is to do. Resolves with whether there was any. */
-  async function driveOnce(input: DriveRolloutsDeps, uid: AppUid): Promise<boolean> {
+  async function driveOnce(input: DriveRolloutsDeps, uid: AppUid, on: Focus): Promise<boolean> {
     const stored = state.appByUid(uid);
     const intent = state.intents.get(uid);
     if (intent === null) return stored === null ? false : createIntent(input, stored);
@@ -95,7 +125,7 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
       input.traces.mark(uid, "intended", clock.now());
       return true;
     }
-    const facts = await gather(input, uid, intent, stored);
+    const facts = await gather(input, uid, { intent, stored, on });
     const plan = planRollout(facts);
     const app = formatApp(intent.app);
     if (plan.recheckAt !== null) input.wakeAt(uid, plan.recheckAt);
@@ -219,11 +249,10 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
   async function gather(
     input: DriveRolloutsDeps,
     uid: AppUid,
-    intent: Intent,
-    stored: StoredApp | null,
+    { intent, stored, on }: { intent: Intent; stored: StoredApp | null; on: Focus },
   ): Promise<RolloutFacts> {
     // Read before the rest, which is of one moment.
-    const variants = await variantsFor(input, uid, intent, stored);
+    const variants = await variantsFor(input, uid, { intent, stored });
     const observed = state.observedOf(uid);
     const assigned = state.entriesOf(uid);
     const member = (id: ClusterId): FleetMember | undefined => {
@@ -246,6 +275,7 @@ export function driveRollouts(deps: DriveRolloutsDeps): KeyedLoop {
       fleet: { get: member },
       removals: input.brake.verdictsOf(uid),
       pruneLimit: pruneLimits(input, uid, observed),
+      focus: on === null ? null : new Set(on),
       now: clock.now(),
     };
   }
@@ -270,8 +300,7 @@ function pruneLimits(
 async function variantsFor(
   { state, contents, onMissing }: DriveRolloutsDeps,
   uid: AppUid,
-  intent: Intent,
-  stored: StoredApp | null,
+  { intent, stored }: { intent: Intent; stored: StoredApp | null },
 ): Promise<RolloutFacts["variants"]> {
   const target = targetRelease(intent);
   const release = target === null ? undefined : state.releasesOf(uid).get(target);

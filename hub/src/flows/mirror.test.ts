@@ -67,6 +67,21 @@ describe("Mirror", () => {
     expect([mirror.get("a"), await store.documents.list("things")]).toEqual([null, []]);
   });
 
+  it("checks of many entries those that are others than before", async () => {
+    const many = {
+      collection: "many",
+      schema: z.object({ entries: z.record(z.string(), z.object({ count: z.int() })) }),
+      entries: "entries" as const,
+    };
+    const mirror = new Mirror<z.infer<typeof many.schema>>(store.documents, many);
+    await mirror.open(new AbortController().signal);
+    await mirror.write("a", () => ({ entries: { one: { count: 1 } } }));
+    const added = (count: number) =>
+      mirror.write("a", (current) => ({ entries: { ...current?.entries, two: { count } } }));
+    await expect(added(0.5)).rejects.toMatchObject({ message: expect.stringContaining("entries.two.count") });
+    expect(await added(2)).toEqual({ entries: { one: { count: 1 }, two: { count: 2 } } });
+  });
+
   it("refuses to start on a document of another form", async () => {
     await store.documents.put({ collection: "things", key: "a" }, { count: "seven" }, { ifVersion: null });
     await expect(open()).rejects.toMatchObject({ code: "corrupt", message: expect.stringContaining("things/a") });

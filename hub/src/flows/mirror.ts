@@ -101,7 +101,7 @@ export class Mirror<T extends object> {
         const changed = change(current);
         if (changed === null || changed === current) return row?.value ?? null;
         const next = this.#withoutDrained(changed);
-        this.#refuseUnreadable(key, next);
+        this.#refuseUnreadable(key, next, row?.value ?? null);
         try {
           const ifVersion = row?.version ?? null;
           const at = { collection: this.#noun.collection, key };
@@ -182,12 +182,21 @@ export class Mirror<T extends object> {
   }
 
   /** What could not be read again must not be stored: a hub that finds it at its next start does not start. */
-  #refuseUnreadable(key: string, value: T): void {
-    const parsed = this.#noun.schema.safeParse(value);
+  #refuseUnreadable(key: string, value: T, before: T | null): void {
+    const parsed = this.#noun.schema.safeParse(this.#unchecked(value, before));
     if (parsed.success) return;
     const [issue] = parsed.error.issues;
     const what = `${issue?.path.join(".")}: ${issue?.message}`;
     throw new AppError("invalid", `the document ${this.#noun.collection}/${key} is not written: ${what}`);
+  }
+
+  /** The value with those of its entries only that were not read or checked before. */
+  #unchecked(value: T, before: T | null): T {
+    const { entries: field } = this.#noun;
+    if (field === undefined || before === null) return value;
+    const known = before[field] as Readonly<Record<string, unknown>>;
+    const fresh = Object.entries(value[field] as object).filter(([key, entry]) => known[key] !== entry);
+    return { ...value, [field]: Object.fromEntries(fresh) };
   }
 
   /** Entries that the journal holds already need not travel any further. */

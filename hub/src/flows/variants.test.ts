@@ -89,7 +89,9 @@ describe("clusters that differ", () => {
     await fixture.hub.settled();
     expect(america.received).toHaveLength(before);
     expect(america.digestOf(uid)).not.toBeNull();
-    expect((await fixture.hub.queries.app(shop)).summary).toMatchObject({ clusters: 2, atTarget: 2 });
+    await vi.waitFor(async () => {
+      expect((await fixture.hub.queries.app(shop)).summary).toMatchObject({ clusters: 2, atTarget: 2 });
+    }, soon);
   });
 });
 

@@ -60,6 +60,10 @@ export const assignedShard = z.object({
 });
 export type AssignedShard = z.infer<typeof assignedShard>;
 
-export const assignedShards: Noun<AssignedShard> = { collection: "assigned", schema: assignedShard };
+export const assignedShards: Noun<AssignedShard> = {
+  collection: "assigned",
+  schema: assignedShard,
+  entries: "clusters",
+};
 
 export const shardKey = (app: AppUid, shard: number): string => `${app}/${String(shard).padStart(4, "0")}`;

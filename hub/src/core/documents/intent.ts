@@ -1,5 +1,6 @@
 import { appUid, clusterId, name } from "@muster/shared/model/ids.ts";
 import { epoch } from "@muster/shared/model/mark.ts";
+import { stableJson } from "@muster/shared/stable-json.ts";
 import { z } from "zod";
 import { waitingAudit } from "./audit-entry.ts";
 import type { Noun } from "./noun.ts";
@@ -100,6 +101,13 @@ export function stageOf(of: Intent): Intent["stages"][number] {
 
 /** The Release that clusters are to run: the pinned one, or what Git says. */
 export const targetRelease = (of: Intent): number | null => of.pin?.release ?? stageOf(of).candidate;
+
+/** Whether two states of an intent decide the same for every cluster: all but the mark that its next changes get. */
+export function steersAlike(one: Intent, other: Intent): boolean {
+  const steering = ({ epoch, stages, pin, reset, recovery, deletion }: Intent): string =>
+    stableJson([epoch, stages, pin, reset, recovery, deletion]);
+  return steering(one) === steering(other);
+}
 
 export const withOperation = (of: Intent, id: string): Intent => ({
   ...of,

@@ -7,4 +7,6 @@ import type { z } from "zod";
 export interface Noun<T> {
   readonly collection: string;
   readonly schema: z.ZodType<T>;
+  /** A field of many entries, each valid by itself: of a changed document only other entries than before are checked. */
+  readonly entries?: keyof T & string;
 }

@@ -41,7 +41,11 @@ export const observedShard = z.object({
 });
 export type ObservedShard = z.infer<typeof observedShard>;
 
-export const observedShards: Noun<ObservedShard> = { collection: "observed", schema: observedShard };
+export const observedShards: Noun<ObservedShard> = {
+  collection: "observed",
+  schema: observedShard,
+  entries: "clusters",
+};
 
 /** `report-details/<cluster id>/<app uid>`: the last report in full, cut to `REPORT_DETAIL_BYTES_MAX`. */
 export const reportDetail = z.object({
