@@ -9,6 +9,7 @@ import { addDiffCommand } from "./commands/diff.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addHandoverCommand } from "./commands/handover.ts";
 import { addConnectionCommands } from "./commands/login.ts";
+import { addReleaseCommands } from "./commands/release.ts";
 import { addRollbackCommands } from "./commands/rollback.ts";
 import { addStatusCommands } from "./commands/status.ts";
 
@@ -49,6 +50,7 @@ export function createProgram(context: CommandContext, addExtra: ExtraCommands =
   addDeleteCommand(program, context);
   addHandoverCommand(program, context);
   addRollbackCommands(program, context);
+  addReleaseCommands(program, context);
   addApprovalCommands(program, context);
   addClusterCommands(program, context);
   addConnectionCommands(program, context);

@@ -98,12 +98,14 @@ function appTone({ summary, problems, pin, deleting }: Schemas["App"]): "good" |
 export const releaseColumns = (now: number): readonly FieldColumn<Schemas["Release"]>[] => [
   { title: "RELEASE", align: "right", cell: (it) => `r${it.number}` },
   { title: "COMMIT", widthMin: 14, cell: (it) => commitText(it.commit, it.subject) },
+  { title: "VARIANTS", dropOrder: 1, align: "right", cell: (it) => it.variants },
   { title: "OBJECTS", align: "right", cell: (it) => it.objects ?? "-" },
   { title: "CAUSE", cell: (it) => it.cause.kind },
+  { title: "STATE", cell: (it) => (it.held ? { text: "held", tone: "busy" } : "") },
   { title: "AGE", align: "right", cell: (it) => age(it.created, now) },
   { title: "BECAUSE", isWide: true, cell: (it) => it.cause.detail },
   { title: "BYTES", isWide: true, align: "right", cell: (it) => it.bytes ?? "-" },
-  { title: "DIGEST", isWide: true, cell: (it) => it.digest ?? `${it.variants} variants` },
+  { title: "DIGEST", isWide: true, cell: (it) => it.digest ?? "-" },
 ];
 
 export const placementColumns = (now: number): readonly FieldColumn<Schemas["Placement"]>[] => [

@@ -152,6 +152,7 @@ export const aRelease = (change: Partial<Schemas["Release"]> = {}): Schemas["Rel
   objects: 7,
   bytes: 4_096,
   cause: { kind: "commit", detail: "" },
+  held: false,
   created: "2026-03-03T12:05:00.000Z",
   ...change,
 });

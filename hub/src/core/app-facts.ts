@@ -30,6 +30,7 @@ export interface AppFacts {
   /** Null before the App's first plan. */
   readonly intent: Intent | null;
   readonly releases: ReadonlyMap<number, Release>;
+  /** That is not held. */
   readonly newest: Release | null;
   /** Null: there is no such Source. */
   readonly source: SourceStatus | null;

@@ -6,6 +6,7 @@ import type { ReportDetail } from "./documents/observed.ts";
 import { explainRemoval, explainRemovals } from "./explain-removal.ts";
 import { firstCause, placed, tellCause } from "./first-cause.ts";
 import { placementState } from "./fleet.ts";
+import { heldInWords, heldRelease, shipText } from "./ship-release.ts";
 import { isNotice, summarizeApp, whatStays } from "./summarize-app.ts";
 import type { WhyView } from "./views.ts";
 
@@ -93,7 +94,9 @@ function explainApp(facts: AppFacts, detail: ReportDetail | null): Told {
       detail,
     );
   const text = `${app} runs r${target} on ${summary.atTarget} of ${summary.clusters} clusters.`;
-  return said(summary.atTarget < summary.clusters ? "Applying" : "Running", text);
+  const held = heldRelease(facts.releases);
+  const reason = summary.atTarget < summary.clusters ? "Applying" : "Running";
+  return held === null ? said(reason, text) : said(reason, `${text} ${heldInWords(held)}.`, shipText(facts.name, held));
 }
 
 /** A problem may already say what stays in force. */

@@ -37,6 +37,7 @@ const release = (number: number): Release => ({
   bundle: { digest: digest(number), objects: 1, bytes: 1 },
   table: null,
   held: false,
+  audit: [],
   cause: { kind: "commit", detail: "" },
   created: 0,
 });

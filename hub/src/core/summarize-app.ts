@@ -6,6 +6,7 @@ import { hasSameOptions, type Release } from "./documents/release.ts";
 import { removalsInWords } from "./explain-removal.ts";
 import { firstCause } from "./first-cause.ts";
 import { isAhead, isCurrent, placementState } from "./fleet.ts";
+import { heldRelease, shipText } from "./ship-release.ts";
 import type { AppDetailView, AppView, PlacementView, ReleaseView } from "./views.ts";
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -20,6 +21,7 @@ export function viewRelease(release: Release): ReleaseView {
     bytes: release.bundle?.bytes ?? null,
     variants: release.table?.variants ?? 1,
     cause: release.cause,
+    held: release.held,
     created: iso(release.created),
   };
 }
@@ -192,7 +194,10 @@ function stateInWords(facts: AppFacts, summary: AppView["summary"], counted: num
   const calm = summary.clusters === 0 ? "placed on no cluster" : `r${target} everywhere`;
   const parts = [...leaving, pinned, ahead, wrong, failed, rollout].filter((part) => part !== null);
   const newer = pinned && newest && newest.number !== target ? `Git is at r${newest.number}` : null;
-  return parts.length === 0 ? calm : [...parts, ...(newer ? [newer] : [])].join("; ");
+  const held = heldRelease(facts.releases);
+  const waits = held === null ? null : `r${held.number} is held: ${shipText(facts.name, held)}`;
+  const said = parts.length === 0 ? [calm] : [...parts, ...(newer && waits === null ? [newer] : [])];
+  return [...said, ...(waits === null ? [] : [waits])].join("; ");
 }
 
 export const plural = (count: number, word: string): string => (count === 1 ? word : `${word}s`);

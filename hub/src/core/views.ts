@@ -93,6 +93,8 @@ export const releaseView = z.object({
     kind: z.enum(["commit", "definition", "chart", "capability", "cluster", "renderer"]),
     detail: z.string(),
   }),
+  /** Nothing but a renderer changed: no cluster gets it until it is shipped, or a commit makes the next. */
+  held: z.boolean(),
   created: time,
 });
 export type ReleaseView = z.infer<typeof releaseView>;
@@ -311,6 +313,8 @@ export const approvalView = z.object({
 export type ApprovalView = z.infer<typeof approvalView>;
 
 export const approvalDecision = z.strictObject({ reason: z.string().min(1).max(500).default("no reason given") });
+
+export const shipRequest = z.strictObject({ reason: z.string().min(1).max(500).default("no reason given") });
 
 export const rollbackRequest = z.strictObject({
   project: z.string(),

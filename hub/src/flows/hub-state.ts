@@ -72,7 +72,7 @@ export class HubState {
     this.definitionReads = new Mirror(documents, definitionReads);
     this.sourceStatuses = new Mirror(documents, sourceStatuses);
     this.intents = new Mirror(documents, intents, isDrained);
-    this.releases = new Mirror(documents, releases);
+    this.releases = new Mirror(documents, releases, isDrained);
     this.lateVariants = new Mirror(documents, lateVariants);
     this.assigned = new Mirror(documents, assignedShards);
     this.observed = new Mirror(documents, observedShards);
@@ -94,6 +94,7 @@ export class HubState {
     });
     this.releases.onChange((_key, value, before) => this.#indexRelease(value, before));
     for (const audited of [
+      this.releases,
       this.definitions,
       this.intents,
       this.clusters,

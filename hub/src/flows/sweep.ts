@@ -75,7 +75,7 @@ export function createSweep(deps: {
     for (const uid of apps) {
       if (state.intents.get(uid) === null && state.appByUid(uid) !== null) continue;
       for (const [number, release] of [...state.releasesOf(uid)]) {
-        if (isKept(uid, number)) continue;
+        if (isKept(uid, number) || release.audit.some((entry) => !audit.isDrained(entry.id))) continue;
         await state.releases.remove(releaseKey(uid, number));
         // A rollback may have chosen it in this very moment, and been acknowledged.
         if (isKept(uid, number)) await state.releases.write(releaseKey(uid, number), (current) => current ?? release);

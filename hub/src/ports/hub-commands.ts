@@ -70,6 +70,10 @@ export interface HubCommands {
   grantApproval(actor: Actor, id: string, opts: { reason: string }): Promise<ApprovalView>;
   /** What it names stays as it is until its App's definition changes. */
   denyApproval(actor: Actor, id: string, opts: { reason: string }): Promise<ApprovalView>;
+  /**
+   * Lets a held Release go: clusters get it like any other from then on. @throws AppError "conflict" when it is not held.
+   */
+  shipRelease(actor: Actor, app: AppName, release: number, opts: { reason: string }): Promise<ReleaseView>;
   rollback(actor: Actor, request: RollbackRequest): Promise<RollbackView>;
   unpin(actor: Actor, app: AppName, opts: { reason: string }): Promise<AppView>;
   recover(actor: Actor, request: RecoverRequest): Promise<{ recovered: { app: string; cluster: string }[] }>;

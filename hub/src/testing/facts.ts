@@ -47,6 +47,7 @@ export function release(number: number, over: Partial<Release> & { digest?: Dige
     bundle: { digest, objects: 2, bytes: 100 },
     table: null,
     held: false,
+    audit: [],
     cause: { kind: "commit", detail: "" },
     created: NOW,
     ...rest,

@@ -18,6 +18,8 @@ export class FakeRenderer implements Renderer {
   readonly kind: RendererKind;
   readonly isolation = "nothing is run";
   version: string;
+  /** What another version gives beside the rest. */
+  extra = "";
   renders = 0;
 
   constructor(kind: RendererKind) {
@@ -52,7 +54,7 @@ export class FakeRenderer implements Renderer {
     const manifests = files.map(({ path, bytes }) => ({ path, bytes }));
     return {
       kind: "rendered",
-      manifests: [...manifests, { path: "values", bytes: new TextEncoder().encode(lines.join("\n")) }],
+      manifests: [...manifests, { path: "values", bytes: new TextEncoder().encode([...lines, this.extra].join("\n")) }],
       notices: [],
     };
   }

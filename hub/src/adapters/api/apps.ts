@@ -7,6 +7,7 @@ import {
   moveResult,
   placementDetailView,
   releaseView,
+  shipRequest,
   traceView,
   whyView,
 } from "../../core/views.ts";
@@ -99,6 +100,24 @@ export function addAppRoutes(api: Api, { commands, queries, actor }: RouteContex
   );
 
   addHistoryRoutes(api, { queries });
+
+  api.post(
+    "/v1/projects/:project/apps/:name/releases/:number/ship",
+    {
+      schema: {
+        operationId: "shipRelease",
+        tags,
+        summary: "Let a held Release go, which nothing but a renderer of another version made",
+        params: scopedParams.extend({ number: z.coerce.number().int().min(1) }),
+        body: shipRequest,
+        response: { 200: releaseView },
+      },
+    },
+    (request) => {
+      const { project, name, number } = request.params;
+      return commands.shipRelease(actor(request), { project, name }, number, request.body);
+    },
+  );
 
   api.delete(
     "/v1/projects/:project/apps/:name/pin",

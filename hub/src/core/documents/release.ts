@@ -3,6 +3,7 @@ import { type AppUid, appUid, clusterId, commitId, digest } from "@muster/shared
 import { policy } from "@muster/shared/model/policy.ts";
 import { stableJson } from "@muster/shared/stable-json.ts";
 import { z } from "zod";
+import { waitingAudit } from "./audit-entry.ts";
 import type { Noun } from "./noun.ts";
 
 /** What steers the agent beside the bundle: frozen into a Release, so that a rollback restores it too. */
@@ -89,6 +90,7 @@ export const release = z.object({
   /** Nothing but Muster changed: it waits for a request, or for the next Revision that changes what is rendered. */
   held: z.boolean().default(false),
   created: z.int(),
+  audit: waitingAudit,
 });
 export type Release = z.infer<typeof release>;
 

@@ -10,6 +10,8 @@ import { API_OWNER } from "../../core/documents/owner.ts";
 import { releaseKey } from "../../core/documents/release.ts";
 import { changeLabels, labelConflict, type OwnedLabels } from "../../core/own-labels.ts";
 import { resolveRelease, rollBack, unpin } from "../../core/rollback.ts";
+import { shipRelease } from "../../core/ship-release.ts";
+import { viewRelease } from "../../core/summarize-app.ts";
 import type { ClusterIdentities } from "../../ports/enrolment.ts";
 import type { Actor, HubCommands } from "../../ports/hub-commands.ts";
 import type { RemovalBrake } from "../brake-removals.ts";
@@ -144,6 +146,18 @@ export function createCommands(deps: CommandsDeps): HubCommands {
         .map((record) => record.name)
         .sort();
       return { app: formatApp(name), from, to: to.number, commit: to.input.commit, clusters, dryRun: request.dryRun };
+    },
+
+    async shipRelease(actor, app, number, { reason }) {
+      const stored = requireApp(state, app);
+      const shipped = await state.releases.write(releaseKey(stored.uid, number), (current) => {
+        const newest = state.newestRelease(stored.uid)?.number ?? number;
+        return current && shipRelease(current, { app, newest, reason, actor, now: clock.now() });
+      });
+      if (shipped !== null) return viewRelease(shipped);
+      throw new AppError("not-found", `${formatApp(app)} has no Release r${number}.`, {
+        fix: `See what there is: muster app history ${formatApp(app)}`,
+      });
     },
 
     async unpin(actor, app, { reason }) {

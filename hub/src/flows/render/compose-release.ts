@@ -20,7 +20,7 @@ import { variantsOf } from "./variants-of.ts";
 
 /** What a render gave, as a Release would hold it. */
 export interface Composed {
-  readonly release: Omit<Release, "number" | "cause" | "created" | "held">;
+  readonly release: Omit<Release, "number" | "cause" | "created" | "held" | "audit">;
   /** To be stored before the Release is; null where all clusters get the same. */
   readonly table: { readonly name: string; readonly bytes: Uint8Array; readonly value: VariantTable } | null;
 }
@@ -162,4 +162,4 @@ export function causeOf(
 export const finish = (
   { release }: Composed,
   { number, cause, now }: { number: number; cause: Release["cause"]; now: Instant },
-): Release => ({ ...release, number, cause, created: now, held: cause.kind === "renderer" });
+): Release => ({ ...release, number, cause, created: now, held: cause.kind === "renderer", audit: [] });

@@ -91,6 +91,18 @@ export function fakeHub() {
     moveApp: did("moveApp", { from: "storefront/shop", to: "storefront/store", clusters: 1, dryRun: false }),
     grantApproval: did("grantApproval", anApproval({ state: "granted" })),
     denyApproval: did("denyApproval", anApproval({ state: "denied" })),
+    shipRelease: did("shipRelease", {
+      number: 43,
+      commit: "4f2c9e1",
+      subject: "Raise the timeout",
+      digest: null,
+      objects: null,
+      bytes: null,
+      variants: 2,
+      cause: { kind: "renderer", detail: "helm 4.3.1 → helm 4.4.0" } as const,
+      held: false,
+      created: "2026-03-03T13:05:00.000Z",
+    }),
     rollback: did("rollback", {
       app: "storefront/shop",
       from: 2,
