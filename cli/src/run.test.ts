@@ -457,6 +457,7 @@ describe("what goes wrong", () => {
     [["get", "releases"], /Releases of which App/],
     [["cluster", "register", "a", "--label", "tier"], /is no label/],
     [["why", "a/b/c"], /is no name/],
+    [["why", "shop", "--commit", "main"], /"main" is no commit/],
   ])("wrong use: %j", async (words, message) => {
     const { exitCode, err } = await muster(words);
     expect(exitCode).toBe(2);

@@ -22,6 +22,7 @@ import { HubState } from "./flows/hub-state.ts";
 import { ingestReports } from "./flows/ingest-reports.ts";
 import { createApprovalBook } from "./flows/keep-approvals.ts";
 import { createClusterIdentities } from "./flows/know-clusters.ts";
+import { createCommitLookup } from "./flows/look-up-commit.ts";
 import { openDocuments } from "./flows/open-documents.ts";
 import { createProjectGate } from "./flows/project-gate.ts";
 import { publishAssignments } from "./flows/publish-assignments.ts";
@@ -297,6 +298,15 @@ export function createHub(deps: HubDependencies): Hub {
     views,
     documents: store.documents,
     traces,
+    commits: createCommitLookup({
+      state,
+      git,
+      credentials,
+      openTree,
+      contents,
+      renderingOf: renders.of,
+      signal: stopping.signal,
+    }),
     hub: { id: hubId, version, started: clock.now() },
     readiness: () => ({ ready: waitingFor.size === 0, waitingFor: [...waitingFor] }),
   });

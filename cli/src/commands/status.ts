@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { answered } from "../api/client.ts";
+import { EXIT, Failure } from "../failure.ts";
 import { oneLine, printable } from "../output/printable.ts";
 import { statusText } from "../output/status-text.ts";
 import { releaseColumns } from "../output/views.ts";
@@ -37,14 +38,19 @@ export function addStatusCommands(program: Command, context: CommandContext): vo
 
   program
     .command("why <app>")
-    .description("why an App is as it is, over all or in one cluster")
+    .description("why an App is as it is, over all or in one cluster; or what became of a commit")
     .option("-c, --cluster <name>", "in this cluster")
+    .option("--commit <id>", "what became of this commit of its Source, or of one that its values come from")
     .option("-p, --project <project>", "project of the App, when its name has none")
     .addOption(outputOption())
-    .action(async (app: string, options: StatusOptions & { cluster?: string }, command: Command) => {
+    .action(async (app: string, options: StatusOptions & { cluster?: string; commit?: string }, command: Command) => {
       const path = scopedName(app, options.project);
       await context.withHub(command.optsWithGlobals(), async ({ api }) => {
-        const query = options.cluster === undefined ? {} : { cluster: options.cluster };
+        const { cluster, commit } = options;
+        const query = {
+          ...(cluster === undefined ? {} : { cluster }),
+          ...(commit === undefined ? {} : { commit: commitOf(commit) }),
+        };
         const why = await answered(api.GET("/v1/projects/{project}/apps/{name}/why", { params: { path, query } }));
         const next = why.next === null ? "" : `  next: ${printable(why.next)}\n`;
         const reason = terminal.paint("quiet", `[reason: ${why.reason}]`);
@@ -70,4 +76,11 @@ export function addStatusCommands(program: Command, context: CommandContext): vo
         terminal.write(forPrograms(options.output, items) ?? table);
       });
     });
+}
+
+/** The beginning of a commit's id, as Git prints it. */
+function commitOf(word: string): string {
+  const commit = word.toLowerCase();
+  if (/^[0-9a-f]{4,64}$/.test(commit)) return commit;
+  throw new Failure(EXIT.usage, `"${word}" is no commit.`, { fix: "Write four or more of its digits." });
 }

@@ -251,6 +251,13 @@ export const whyView = z.object({
     "RemovalDenied",
     "RemovalNeedsApproval",
     "Refused",
+    // of a commit
+    "NotSeenYet",
+    "HeldUnverified",
+    "OutsidePath",
+    "RendersSame",
+    "RenderRefused",
+    "Superseded",
   ]),
   message: z.string(),
   next: z.string().nullable(),

@@ -7,11 +7,13 @@ import { noApproval, viewApproval } from "../core/decide-approval.ts";
 import { appSetKey } from "../core/documents/definition.ts";
 import { detailKey, type ReportDetail, reportDetail, reportDetails } from "../core/documents/observed.ts";
 import { explain, tellingPlacement } from "../core/explain.ts";
+import { explainCommit } from "../core/explain-commit.ts";
 import { detailApp, summarizeApp, viewPlacement, viewRelease } from "../core/summarize-app.ts";
 import type { ClusterView, TraceView } from "../core/views.ts";
 import type { HubQueries } from "../ports/hub-commands.ts";
 import type { Documents } from "../ports/store.ts";
 import type { HubState } from "./hub-state.ts";
+import type { CommitLookup } from "./look-up-commit.ts";
 import type { Traces } from "./trace.ts";
 import type { Views } from "./views.ts";
 
@@ -21,6 +23,7 @@ export function createQueries(deps: {
   views: Views;
   documents: Documents;
   traces: Traces;
+  commits: CommitLookup;
   hub: { id: string; version: string; started: number };
   readiness: () => { ready: boolean; waitingFor: readonly string[] };
 }): HubQueries {
@@ -103,12 +106,14 @@ export function createQueries(deps: {
       return [...views.facts(name).releases.values()].sort((a, b) => b.number - a.number).map(viewRelease);
     },
 
-    async why(name, cluster) {
+    async why(name, cluster, commit = null) {
       if (cluster !== null && state.clusterByName(cluster) === null) {
         throw new AppError("not-found", `There is no cluster ${cluster}.`, { fix: "See: muster cluster list" });
       }
       const facts = views.facts(name);
-      return explain(facts, cluster, await tellingDetail(facts, cluster));
+      const detail = await tellingDetail(facts, cluster);
+      if (commit === null || facts.stored === null) return explain(facts, cluster, detail);
+      return explainCommit(facts, await deps.commits.find(facts, commit), { cluster, detail });
     },
 
     async trace(name: AppName): Promise<readonly TraceView[]> {

@@ -94,7 +94,8 @@ export interface HubQueries {
   app(app: AppName): Promise<AppDetailView>;
   placement(app: AppName, cluster: string): Promise<PlacementDetailView>;
   releases(app: AppName): Promise<readonly ReleaseView[]>;
-  why(app: AppName, cluster: string | null): Promise<WhyView>;
+  /** With a commit, given by the beginning of its id: what became of it. @throws AppError "invalid" for one that is several. */
+  why(app: AppName, cluster: string | null, commit?: string | null): Promise<WhyView>;
   /** The last few Revisions of an App on their way, oldest first; forgotten with the process. */
   trace(app: AppName): Promise<readonly TraceView[]>;
   definitions(kind: Definition["kind"]): Promise<readonly Definition[]>;

@@ -111,8 +111,9 @@ export class FakeGit implements GitSource {
   }
 
   async object(_remote: GitRemote, id: string): Promise<Uint8Array> {
+    const [parent] = this.#commits.get(id)?.parents ?? [];
     this.#treeOfCommit(id);
-    return new TextEncoder().encode(`the object ${id}`);
+    return new TextEncoder().encode(`${parent === undefined ? "" : `parent ${parent}\n`}\nthe object ${id}`);
   }
 
   async resolveCommit(_remote: GitRemote, prefix: string): Promise<readonly CommitId[]> {

@@ -477,7 +477,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Why the App is as it is, over all or in one cluster */
+        /** Why the App is as it is, over all or in one cluster; with a commit, what became of that */
         get: operations["whyApp"];
         put?: never;
         post?: never;
@@ -1531,7 +1531,7 @@ export interface components {
             message: string;
             next: string | null;
             /** @enum {string} */
-            reason: "Running" | "Applying" | "Failing" | "NotSelected" | "NotInProject" | "NoRelease" | "SourceFailing" | "RenderFailing" | "Pinned" | "ClusterOffline" | "ClusterNotJoined" | "NotYetReported" | "Ahead" | "Removing" | "RemovalInGrace" | "RemovalWaits" | "RemovalDenied" | "RemovalNeedsApproval" | "Refused";
+            reason: "Running" | "Applying" | "Failing" | "NotSelected" | "NotInProject" | "NoRelease" | "SourceFailing" | "RenderFailing" | "Pinned" | "ClusterOffline" | "ClusterNotJoined" | "NotYetReported" | "Ahead" | "Removing" | "RemovalInGrace" | "RemovalWaits" | "RemovalDenied" | "RemovalNeedsApproval" | "Refused" | "NotSeenYet" | "HeldUnverified" | "OutsidePath" | "RendersSame" | "RenderRefused" | "Superseded";
         };
     };
     responses: never;
@@ -2599,6 +2599,7 @@ export interface operations {
         parameters: {
             query?: {
                 cluster?: string;
+                commit?: string;
             };
             header?: never;
             path: {

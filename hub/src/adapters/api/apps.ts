@@ -159,13 +159,19 @@ function addHistoryRoutes(api: Api, { queries }: Pick<RouteContext, "queries">):
       schema: {
         operationId: "whyApp",
         tags,
-        summary: "Why the App is as it is, over all or in one cluster",
+        summary: "Why the App is as it is, over all or in one cluster; with a commit, what became of that",
         params: scopedParams,
-        querystring: z.object({ cluster: name.optional() }),
+        querystring: z.object({
+          cluster: name.optional(),
+          commit: z
+            .string()
+            .regex(/^[0-9a-f]{4,64}$/, "a commit is 4 to 64 lower-case hex digits")
+            .optional(),
+        }),
         response: { 200: whyView },
       },
     },
-    (request) => queries.why(request.params, request.query.cluster ?? null),
+    (request) => queries.why(request.params, request.query.cluster ?? null, request.query.commit ?? null),
   );
 
   api.get(
