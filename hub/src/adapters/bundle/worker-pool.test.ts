@@ -93,8 +93,9 @@ describe("WorkerPool", () => {
 
   it("lets idle workers go, and starts one ahead when told that work is coming", async () => {
     const { pool, run } = makePool({ idleMs: 20 });
-    await Promise.all([run(1), run(2)]);
+    const both = Promise.all([run(1), run(2)]);
     expect(pool.size).toBe(2);
+    await both;
     await vi.waitFor(() => expect(pool.size).toBe(0));
     pool.warm();
     pool.warm();
