@@ -102,7 +102,7 @@ export function publishAssignments(
   /** Everything the agent does not hold, then `in-sync`, and which Apps it is Ahead of. */
   async function synchronise(open: OpenSession): Promise<void> {
     let count = 0;
-    for (const app of [...state.entriesIn(open.cluster).keys()]) {
+    for (const app of oldestFirst(state, open.cluster)) {
       if (open.session.closed.aborted || !open.isActing) return;
       // Looked up now: while this went on, it may have changed, and then it was sent already.
       const entry = state.entriesIn(open.cluster).get(app);
@@ -299,4 +299,10 @@ function wasAssigned(state: HubState, cluster: ClusterId, digest: Digest): boole
     if (wasHere) return true;
   }
   return false;
+}
+
+/** Of two Apps that a cluster hears of for the first time and that want one object, the older is to have it. */
+function oldestFirst(state: HubState, cluster: ClusterId): readonly AppUid[] {
+  const apps = [...state.entriesIn(cluster).keys()].map((app) => ({ app, created: state.appByUid(app)?.created ?? 0 }));
+  return apps.sort((a, b) => a.created - b.created || (a.app < b.app ? -1 : 1)).map(({ app }) => app);
 }

@@ -5,6 +5,7 @@ import type { Problem } from "@muster/shared/model/problem.ts";
 import { gitOf, nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
 import { type LateVariant, lateVariantKey, type Release } from "../core/documents/release.ts";
 import { locateProblems } from "../core/locate-problems.ts";
+import { judgeObjects } from "../core/policy.ts";
 import type { Variant } from "../core/variants.ts";
 import type { HubMetrics } from "../ports/metrics.ts";
 import type { SourceTree } from "../ports/source-tree.ts";
@@ -14,7 +15,7 @@ import type { Mirror } from "./mirror.ts";
 import type { HeldBundles } from "./render/held-bundles.ts";
 import type { ReleaseContents } from "./render/release-contents.ts";
 import { openTrees } from "./render/render-inputs.ts";
-import type { VariantRenderer } from "./render/render-variant.ts";
+import type { RenderedVariant, VariantRenderer } from "./render/render-variant.ts";
 import { renderOne, toEntry } from "./render/render-variants.ts";
 import type { ChartSupply } from "./render/supply-charts.ts";
 import { placedClusters } from "./render/variant-clusters.ts";
@@ -93,8 +94,9 @@ export function renderLateVariants(deps: {
         signal,
         hold: (digest) => deps.held.hold(digest, signal),
       });
-      if (outcome.kind === "invalid") {
-        const problem = told(outcome.problems[0] as Problem, at);
+      const refused = outcome.kind === "invalid" ? outcome.problems : forbiddenIn(app, release, variant, outcome);
+      if (outcome.kind === "invalid" || refused.length > 0) {
+        const problem = told(refused[0] as Problem, at);
         for (const cluster of clusters) wrong.set(cluster, problem);
         log.warn(
           { ...at, release: release.number, clusters: clusters.length, code: problem.code },
@@ -142,6 +144,15 @@ export function renderLateVariants(deps: {
     problemOf: (app, cluster) => problems.get(app)?.get(cluster) ?? null,
   };
 }
+
+/** By what was allowed when the Release was made: the agent judges by the same. */
+const forbiddenIn = (
+  app: StoredApp,
+  { options }: Release,
+  { input }: Variant,
+  { scopes }: RenderedVariant,
+): readonly Problem[] =>
+  judgeObjects(options.policy, nameOf(app).project, { scopes: scopes ?? [], namespace: input.namespace });
 
 const told = (problem: Problem, at: Parameters<typeof locateProblems>[1]): Problem => {
   const [located] = locateProblems([problem], at);
