@@ -17,7 +17,10 @@ export interface WrittenDefinition {
   readonly fieldLines: Readonly<Record<string, number>>;
 }
 
-export type ParsedDocument = WrittenDefinition | { readonly problem: Problem };
+export type ParsedDocument =
+  | WrittenDefinition
+  /** `key`: what it is of, as far as that can be told. */
+  | { readonly problem: Problem; readonly key: string | null };
 
 export const DEFINITION_LIMITS: YamlLimits = {
   ...YAML_LIMITS,
@@ -52,7 +55,7 @@ const RULED_FIELDS: readonly string[] = [
 export function* parseDefinitionFile(path: string, bytes: Uint8Array): Generator<readonly ParsedDocument[]> {
   if (bytes.length > DEFINITION_LIMITS.fileBytesMax) {
     const message = `the file has ${bytes.length} bytes; of definitions at most ${DEFINITION_LIMITS.fileBytesMax} are read.`;
-    yield [{ problem: { code: "FileTooLarge", message, where: { path }, fix: "Split it." } }];
+    yield [{ problem: { code: "FileTooLarge", message, where: { path }, fix: "Split it." }, key: null }];
     return;
   }
   let text: string;
@@ -60,7 +63,7 @@ export function* parseDefinitionFile(path: string, bytes: Uint8Array): Generator
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     const message = "the file is not text in UTF-8.";
-    yield [{ problem: { code: "InvalidYaml", message, where: { path }, fix: "Save it as UTF-8." } }];
+    yield [{ problem: { code: "InvalidYaml", message, where: { path }, fix: "Save it as UTF-8." }, key: null }];
     return;
   }
   for (const document of readYaml(text, DEFINITION_LIMITS)) {
@@ -70,7 +73,7 @@ export function* parseDefinitionFile(path: string, bytes: Uint8Array): Generator
     }
     const { code, message, fix, line, number } = document;
     const where = { path, line, document: number };
-    yield [{ problem: { code, message, where, ...(fix === undefined ? {} : { fix }) } }];
+    yield [{ problem: { code, message, where, ...(fix === undefined ? {} : { fix }) }, key: null }];
   }
 }
 
@@ -79,11 +82,11 @@ function parseDocument(path: string, document: YamlDocument): readonly ParsedDoc
   const lineOf = (field: readonly (string | number)[]): number => document.lineOf(value, field);
   const parsed = parseDefinition(withoutStatus(value));
   if (parsed.kind === "invalid") {
-    const title = titleOfBroken(value);
+    const { title, key } = nameOfBroken(value);
     return parsed.problems.slice(0, PROBLEMS_MAX).map((problem) => {
       const field = formatPath(problem.path);
       const where = { path, line: lineOf(problem.path), document: number, ...(field === "" ? {} : { field }) };
-      return { problem: { code: problem.code, message: `${title}: ${problem.message}`.slice(0, 2_000), where } };
+      return { problem: { code: problem.code, message: `${title}: ${problem.message}`.slice(0, 2_000), where }, key };
     });
   }
   const root = lineOf([]);
@@ -102,14 +105,20 @@ function withoutStatus(value: unknown): unknown {
   return definition;
 }
 
-function titleOfBroken(value: unknown): string {
+function nameOfBroken(value: unknown): { title: string; key: string | null } {
   const { kind, metadata } = (typeof value === "object" && value !== null ? value : {}) as {
     kind?: unknown;
-    metadata?: { name?: unknown; project?: unknown };
+    metadata?: { name?: unknown; project?: unknown } | null;
   };
-  if (typeof kind !== "string") return "document";
-  const scope = typeof metadata?.project === "string" ? `${metadata.project}/` : "";
-  return `${kind} ${scope}${String(metadata?.name ?? "without a name")}`.slice(0, 200);
+  if (typeof kind !== "string") return { title: "document", key: null };
+  const { name, project } = metadata ?? {};
+  const scope = typeof project === "string" ? `${project}/` : "";
+  const isScoped = kind !== "Project" && kind !== "Cluster";
+  const place = isScoped ? `${typeof project === "string" ? project : "default"}/${String(name)}` : String(name);
+  return {
+    title: `${kind} ${scope}${String(name ?? "without a name")}`.slice(0, 200),
+    key: typeof name === "string" ? `${kind.toLowerCase()}/${place}` : null,
+  };
 }
 
 /** A problem with one definition, told with its place: `line` is that of the field, where it is written. */

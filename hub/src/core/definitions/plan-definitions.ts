@@ -78,15 +78,17 @@ export function planDefinitions(facts: DefinitionFacts): DefinitionPlan {
     if (refusal === null) good.push(first);
     else problems.push(refusal);
   }
-  if (written.length === 0 && problems.length === 0) problems.push(nothingThere(facts));
+  const isEmpty = written.length === 0 && problems.length === 0;
+  if (isEmpty) problems.push(nothingThere(facts));
   const isComplete = problems.length === 0;
   const missing = facts.owned.filter(({ definition }) => !named.has(definitionKey(definition)));
   const unlabelled = facts.labelled.filter((cluster) => !named.has(`cluster/${cluster}`));
+  const brokenKeys = new Set(facts.documents.map((document) => ("problem" in document ? document.key : null)));
   const places = [
     ...missing.map(({ definition }) => definitionKey(definition)),
-    ...unlabelled.map((c) => `cluster/${c}`),
-  ];
-  if (places.length > 0 && !isComplete && written.length > 0) problems.push(kept(facts, places, false));
+    ...unlabelled.map((cluster) => `cluster/${cluster}`),
+  ].filter((key) => !brokenKeys.has(key));
+  if (places.length > 0 && !isComplete && !isEmpty) problems.push(kept(facts, places, false));
   const goes = isComplete && facts.isSamePlace;
   const isMoved = isComplete && !facts.isSamePlace;
   return {

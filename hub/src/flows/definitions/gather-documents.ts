@@ -123,4 +123,6 @@ function notAFile(path: string, mode: string, commit: string): Problem {
 }
 
 const withCommit = (document: ParsedDocument, commit: string): ParsedDocument =>
-  "problem" in document ? { problem: { ...document.problem, where: { commit, ...document.problem.where } } } : document;
+  "problem" in document
+    ? { ...document, problem: { ...document.problem, where: { commit, ...document.problem.where } } }
+    : document;

@@ -3,6 +3,7 @@ import type { SourceView } from "../../core/views.ts";
 import { NO_CREDENTIALS } from "../../ports/credentials.ts";
 import type { FakeAgent } from "../../testing/fake-agent.ts";
 import { HubFixture, person, REPOSITORY } from "../../testing/hub-fixture.ts";
+import { mortalStore } from "../../testing/mortal-store.ts";
 
 const soon = { timeout: 8_000, interval: 5 };
 const PROJECT = "storefront";
@@ -423,4 +424,44 @@ describe("a fleet-level Source", () => {
     await vi.waitFor(async () => expect(await labels("us-1")).toEqual({ region: "us" }), soon);
     await vi.waitFor(async () => expect(problemsOf(await view("fleet", "platform"))).toEqual([]), soon);
   });
+});
+
+describe("killed at any write", () => {
+  it.each(["before", "after"] as const)(
+    "ends where the commit says, whichever write it is (%s)",
+    async (when) => {
+      const first = { "fleet/a.yaml": yaml(manifests(), app()), "fleet/b.yaml": yaml(app("bank"), app("gone")) };
+      const second = {
+        "fleet/a.yaml": yaml(manifests(), app()),
+        "fleet/b.yaml": yaml(app("bank", { sync: { drift: "off" } }), app("new")),
+      };
+      for (let write = 1; ; write += 1) {
+        await fixture.close();
+        fixture = await HubFixture.create();
+        await fixture.startHub();
+        await begun(first);
+        await fixture.hub.stop();
+        fixture.git.push(REPOSITORY, second);
+        const mortal = mortalStore(fixture.store, write, when);
+        const hasStarted = await fixture.startHub({ wrap: () => mortal.store }).then(
+          () => true,
+          () => false,
+        );
+        const isThere = async () => expect((await apps()).sort()).toEqual(["bank", "new", "shop"]);
+        if (hasStarted) {
+          await vi.waitFor(async () => {
+            if (!mortal.isDead) await isThere();
+          }, soon);
+          if (!mortal.isDead) await fixture.hub.settled();
+        }
+        await fixture.hub.stop().catch(() => {});
+        await fixture.startHub();
+        await vi.waitFor(isThere, soon);
+        expect(await definitionOf("App", "bank")).toMatchObject({ spec: { sync: { drift: "off" } } });
+        if (mortal.writes < write) break;
+        expect(write).toBeLessThan(80);
+      }
+    },
+    120_000,
+  );
 });
