@@ -4,6 +4,7 @@ import { answered, type HubClient } from "../api/client.ts";
 import { askOrRefuse } from "../commands/ask-or-refuse.ts";
 import type { CommandContext } from "../commands/command-context.ts";
 import { EXIT, Failure } from "../failure.ts";
+import { counted } from "../output/counted.ts";
 import { oneLine } from "../output/printable.ts";
 import { problemText } from "../output/problem-text.ts";
 import { statusText } from "../output/status-text.ts";
@@ -65,7 +66,7 @@ export async function up(context: CommandContext, options: UpOptions): Promise<v
     refuseStrangers(clusters, record, before);
     const rendered = await renderOnce(request, { folder: folder.root, signal: terminal.interrupted });
     const { commit, subject, bundle, notices } = rendered;
-    const what = `${bundle.objects.length} objects in ${oneLine(path)}`;
+    const what = `${counted(bundle.objects.length, "object")} in ${oneLine(path)}`;
     terminal.write(`${oneLine(repository)} at ${commit.slice(0, 7)} "${oneLine(subject)}": ${what}\n\n`);
     for (const notice of notices) terminal.warn(`warning: ${problemText(notice)}\n`);
     if (isReal) {

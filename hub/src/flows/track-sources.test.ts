@@ -140,7 +140,7 @@ describe("a Source that asks for signers", () => {
   const unsigned = { kind: "unverified", reason: "Unsigned", message: "nobody has signed it." } as const;
   const trust = (...commits: string[]) => {
     fixture.verifier.verdict = (object) =>
-      commits.some((commit) => Buffer.from(object).toString().includes(commit))
+      commits.some((commit) => Buffer.from(object).toString().endsWith(commit))
         ? { kind: "verified", signer: "Ada" }
         : unsigned;
   };
