@@ -1,6 +1,7 @@
 import { defineBench } from "./define-bench.ts";
 import { measurePlacement } from "./desired-state/placement.ts";
 import { measureRelabel } from "./desired-state/relabel.ts";
+import { measureThousandApps } from "./desired-state/thousand-apps.ts";
 
 export default defineBench({
   name: "desired-state",
@@ -9,5 +10,6 @@ export default defineBench({
   parts: {
     placement: measurePlacement,
     relabel: measureRelabel,
+    "thousand-apps": measureThousandApps,
   },
 });

@@ -58,15 +58,15 @@ async function runThem(benches: readonly Bench[]): Promise<void> {
       machine: machineInWords(),
       signal: interrupt.signal,
       elapsedMs: () => performance.now() - startedAt,
+      onFigure(name, { value, unit, goal, met }) {
+        const verdict = goal === null ? "" : ` (goal ${JSON.stringify(goal)}: ${met ? "met" : "NOT met"})`;
+        console.log(`  ${name}: ${value} ${unit}${verdict}`);
+      },
     });
     // A part alone is for finding out where time goes: a record is of one run and one commit.
     if (options.only === undefined) {
       mkdirSync(resultsFolder, { recursive: true });
       writeFileSync(join(resultsFolder, `${bench.name}.json`), `${JSON.stringify(result, null, 2)}\n`);
-    }
-    for (const [name, { value, unit, goal, met }] of Object.entries(result.figures)) {
-      const verdict = goal === null ? "" : ` (goal ${JSON.stringify(goal)}: ${met ? "met" : "NOT met"})`;
-      console.log(`  ${name}: ${value} ${unit}${verdict}`);
     }
   }
   if (options.only === undefined) writeReadme(false);

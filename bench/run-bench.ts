@@ -17,7 +17,14 @@ const timeoutMsDefault = 20 * 60_000;
 /** Runs a benchmark and answers its result. `origin` says where and when, so that this stays free of the machine. */
 export async function runBench(
   bench: Bench,
-  origin: { commit: string; date: string; machine: string; signal: AbortSignal; elapsedMs: () => number },
+  origin: {
+    commit: string;
+    date: string;
+    machine: string;
+    signal: AbortSignal;
+    elapsedMs: () => number;
+    onFigure?: (name: string, figure: Figure) => void;
+  },
 ): Promise<BenchResult> {
   const figures: Record<string, Figure> = {};
   const notes: string[] = [];
@@ -33,6 +40,7 @@ export async function runBench(
         // Judged before rounding: 300.4 does not meet a maximum of 300.
         met: goal === undefined ? null : isMet(value, goal),
       };
+      origin.onFigure?.(name, figures[name]);
     },
     note(sentence) {
       notes.push(sentence);
