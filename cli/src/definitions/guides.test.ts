@@ -6,6 +6,14 @@ const folder = new URL("../../../docs/guides/", import.meta.url);
 const pages = readdirSync(folder).filter((page) => page.endsWith(".md"));
 /** A block that begins with a comment that names a file is that file of a repository; the end-to-end tests use those. */
 const FILE = /^# (?:[a-z-]+\.git\/)?[\w./-]+\.yaml\n/;
+/** A block that begins with `spec:` shows some fields of an App. */
+const PART_OF_AN_APP = `apiVersion: muster.dev/v1alpha1
+kind: App
+metadata: { name: some }
+spec:
+  source: { name: fleet }
+  clusters: { all: true }
+`;
 const examples = pages.flatMap((page) =>
   [...readFileSync(new URL(page, folder), "utf8").matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(
     ([, text = ""], index) => ({ page, number: index + 1, text }),
@@ -14,7 +22,7 @@ const examples = pages.flatMap((page) =>
 
 describe("docs/guides", () => {
   it.each(examples.filter(({ text }) => !FILE.test(text)))("$page: block $number can be applied", ({ page, text }) => {
-    const { definitions, problems } = readDefinitionFile(page, text);
+    const { definitions, problems } = readDefinitionFile(page, text.replace(/^spec:\n/, PART_OF_AN_APP));
     expect(problems).toEqual([]);
     expect(definitions).not.toEqual([]);
   });
