@@ -98,4 +98,15 @@ describe("who runs what is shown as the App's Release", () => {
   ])("%s", (_, given, atTarget, state) => {
     expect(summarizeApp(given)).toMatchObject({ summary: { clusters: 1, atTarget }, state });
   });
+
+  it.each([
+    ["the same bundle in the same namespace", "default", 1],
+    ["the same bundle in another namespace", "front", 0],
+  ])("a Release that gives %s", (_, namespace, atTarget) => {
+    const [one, two] = [release(1), release(2)];
+    const options = { ...two.options, destination: { ...two.options.destination, namespace } };
+    const next: Release = { ...two, bundle: one.bundle, options };
+    const given: AppFacts = { ...facts(2, {}, 2), releases: new Map([[1, one]]), newest: next };
+    expect(summarizeApp(given).summary).toMatchObject({ atTarget });
+  });
 });

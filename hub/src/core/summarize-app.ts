@@ -155,6 +155,8 @@ function isAtTarget(
   if (entry.content.release === target) return true;
   const [from, to] = [releases.get(entry.content.release), newest?.number === target ? newest : releases.get(target)];
   if (from === undefined || to === undefined || !hasSameOptions(from, to)) return false;
+  const namespace = entry.content.variant?.namespace ?? from.options.destination.namespace;
+  if (to.bundle !== null && namespace !== to.options.destination.namespace) return false;
   return entry.content.digest === (wanted ?? to.bundle?.digest);
 }
 
