@@ -8,6 +8,7 @@ describe("readConfig", () => {
     expect(config.listen).toEqual({ host: "127.0.0.1", port: 8443 });
     expect(config["link-listen"]).toEqual({ host: "127.0.0.1", port: 8444 });
     expect(config.heartbeat).toBe(15_000);
+    expect(config["chart-poll"]).toBe(300_000);
   });
 
   it("reaches only the outside unless told otherwise", () => {
@@ -37,6 +38,10 @@ describe("readConfig", () => {
     [["--data-dir", "d", "--lissten", "x"], '"--lissten" is not a flag of the hub.'],
     [["--data-dir", "d", "--listen", "8443"], "--listen (or MUSTER_LISTEN) is wrong: write it as host:port."],
     [["--data-dir", "d", "--listen", "a:99999"], "--listen (or MUSTER_LISTEN) is wrong: a port is at most 65535."],
+    [
+      ["--data-dir", "d", "--chart-poll", "10ms"],
+      "--chart-poll (or MUSTER_CHART_POLL) is wrong: it is between 1s and 24h.",
+    ],
     [["--data-dir", "d", "--heartbeat", "soon"], "--heartbeat (or MUSTER_HEARTBEAT) is wrong: write it as 15s."],
     [
       ["--data-dir", "d", "--heartbeat", "5m"],

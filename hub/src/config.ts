@@ -27,19 +27,27 @@ const names = z
 const yesOrNo = z.enum(["true", "false"], { error: "write true or false" }).transform((text) => text === "true");
 
 const HEARTBEAT_MS = { min: 500, max: 60_000 } as const;
+const CHART_POLL_MS = { min: 1_000, max: 24 * 60 * 60_000 } as const;
 
 /** Milliseconds, from `15s`. */
-const heartbeat = z
-  .string()
-  .transform((text, context) => {
+const duration = (example: string) =>
+  z.string().transform((text, context) => {
     try {
       return parseDuration(text);
     } catch {
-      context.addIssue("write it as 15s");
+      context.addIssue(`write it as ${example}`);
       return z.NEVER;
     }
-  })
-  .refine((ms) => ms >= HEARTBEAT_MS.min && ms <= HEARTBEAT_MS.max, "it is between 500ms and 60s");
+  });
+
+const heartbeat = duration("15s").refine(
+  (ms) => ms >= HEARTBEAT_MS.min && ms <= HEARTBEAT_MS.max,
+  "it is between 500ms and 60s",
+);
+const chartPoll = duration("5m").refine(
+  (ms) => ms >= CHART_POLL_MS.min && ms <= CHART_POLL_MS.max,
+  "it is between 1s and 24h",
+);
 
 const count = z.coerce.number().int().min(0).max(1_000_000);
 const percent = z.coerce.number().int().min(0).max(100);
@@ -63,6 +71,9 @@ export const hubConfig = z.strictObject({
     .describe(
       "how often hub and agents say that they are there; after three that stayed out, a connection is given up",
     ),
+  "chart-poll": chartPoll
+    .prefault("5m")
+    .describe("how often chart repositories and registries are asked which version a range means now"),
   "tls-names": names
     .prefault("")
     .describe("more DNS names and IP addresses for the API's certificate, separated by commas"),
@@ -157,6 +168,7 @@ const fixes: Readonly<Partial<Record<string, string>>> = {
   address: "Give --address https://hub.example.com.",
   "link-address": "Give --link-address hub.example.com:8444.",
   heartbeat: "Give --heartbeat 15s.",
+  "chart-poll": "Give --chart-poll 5m.",
   renderer: "Give --renderer unix:/run/muster/renderer.sock.",
   "require-projects": "Give --require-projects true.",
   "allow-file-urls": "Give --allow-file-urls true.",

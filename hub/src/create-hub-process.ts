@@ -155,6 +155,7 @@ async function open(
     hubAddress: () => address,
     linkAddress: config["link-address"] ?? null,
     heartbeatMs: config.heartbeat,
+    chartPollMs: config["chart-poll"],
     removalGuard: removalGuardOf(config),
     requireProjects: config["require-projects"],
     // Only one process can open the file, so whoever held the lease before is gone.

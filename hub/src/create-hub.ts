@@ -31,7 +31,7 @@ import { createHeldBundles } from "./flows/render/held-bundles.ts";
 import { createTreeOpener } from "./flows/render/open-tree.ts";
 import { createReleaseContents } from "./flows/render/release-contents.ts";
 import { createVariantRenderer } from "./flows/render/render-variant.ts";
-import { createChartSupply } from "./flows/render/supply-charts.ts";
+import { CHART_POLL_MS, createChartSupply } from "./flows/render/supply-charts.ts";
 import { dependsOnClusters } from "./flows/render/variant-clusters.ts";
 import { renderLateVariants } from "./flows/render-late-variants.ts";
 import { renderReleases } from "./flows/render-releases.ts";
@@ -42,6 +42,7 @@ import { type Leadership, takeLeadership } from "./flows/take-leadership.ts";
 import { createTraces } from "./flows/trace.ts";
 import { trackSources } from "./flows/track-sources.ts";
 import { createViews } from "./flows/views.ts";
+import { wakeCharts } from "./flows/wake-charts.ts";
 import { WakeLater } from "./flows/wake-later.ts";
 import type { AgentGate, AgentLink } from "./ports/agent-link.ts";
 import type { ArtifactSource } from "./ports/artifact-source.ts";
@@ -86,6 +87,8 @@ export interface HubDependencies {
   /** Who holds the leader's lease: the same after a restart where only one process can open the store. */
   readonly leaseHolder: string;
   readonly heartbeatMs?: number;
+  /** How often chart repositories are asked what a range of versions means now. */
+  readonly chartPollMs?: number;
   /** How much may leave clusters without a person's approval. */
   readonly removalGuard?: RemovalGuard;
   /** Whether a Project that nobody defined is an error; otherwise it has no limits. */
@@ -159,8 +162,10 @@ export function createHub(deps: HubDependencies): Hub {
   const prunes = guardPrunes({ state, blobs: store.blobs, brake, approvals, contents, log });
   const projects = createProjectGate({ state, contents, requireProjects: deps.requireProjects ?? false });
   const openTree = createTreeOpener({ git, artifacts: deps.artifacts, credentials, signal: stopping.signal });
+  const chartPollMs = deps.chartPollMs ?? CHART_POLL_MS;
   const charts = createChartSupply({
     charts: deps.charts,
+    pollMs: chartPollMs,
     credentials,
     blobs: store.blobs,
     hold: (name) => held.hold(name, null),
@@ -189,6 +194,14 @@ export function createHub(deps: HubDependencies): Hub {
     random,
     metrics,
     log,
+  });
+  const chartWaking = wakeCharts({
+    apps: () => state.apps(),
+    charts,
+    wake: (app) => renders.loop.wake(app),
+    everyMs: chartPollMs,
+    clock,
+    random,
   });
   const late = renderLateVariants({
     state,
@@ -444,6 +457,7 @@ export function createHub(deps: HubDependencies): Hub {
       late.loop.start();
       definitions.start();
       tracker.start();
+      chartWaking.start();
       sweep.start();
       waitingFor.delete("store");
       linkEndpoint = deps.link === null ? null : (await deps.link.listen(gate)).endpoint;
@@ -458,6 +472,7 @@ export function createHub(deps: HubDependencies): Hub {
       // Entries that are not drained yet are in their documents: the next start takes them up.
       draining.abort();
       await sweep.stop();
+      chartWaking.stop();
       await tracker.stop();
       await definitions.stop();
       await late.loop.stop();

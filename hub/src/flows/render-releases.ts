@@ -3,6 +3,7 @@ import { isAppError, messageOf } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
 import { type AppUid, type CommitId, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
+import { stableJson } from "@muster/shared/stable-json.ts";
 import type { Rendered } from "../core/advance-intent.ts";
 import { gitOf, nameOf, type StoredApp, type StoredSource } from "../core/documents/definition.ts";
 import { type Release, releaseKey } from "../core/documents/release.ts";
@@ -155,6 +156,9 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     const trees = await openTrees(origin, { state, openTree: deps.openTree });
     const chart = await deps.charts.of(app, signal);
     if (chart.kind === "invalid") return refuse(app, chart.problems, where);
+    // What another policy let pass, or another chart gave, is looked at again, even if the files are the same.
+    const isKnown =
+      deps.projects.isJudged(app, newest) && stableJson(newest?.input.charts) === stableJson(chart.frozen);
     const outcome = await renderVariants(
       deps.renderer,
       {
@@ -164,8 +168,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
         chart: chart.chart,
         appName: app.definition.metadata.name,
         fairnessKey: where.repository,
-        // What another policy let pass is looked at again, even if it is the same.
-        ...(deps.projects.isJudged(app, newest) ? knownVariants(newest, before) : knownVariants(null, [])),
+        ...(isKnown ? knownVariants(newest, before) : knownVariants(null, [])),
       },
       { signal, hold: (digest) => deps.held.hold(digest, signal) },
     );

@@ -12,7 +12,7 @@ import type { SourceTree } from "../ports/source-tree.ts";
 
 /**
  * Reads every file of the App's directory, and every values file; the result is their lines, and a line for each value
- * that it was given: what `FakeBundler` takes objects from.
+ * that it was given: what `FakeBundler` takes objects from. Of a chart's archive the lines come first.
  */
 export class FakeRenderer implements Renderer {
   readonly kind: RendererKind;
@@ -47,14 +47,18 @@ export class FakeRenderer implements Renderer {
     return { kind: "closure", closure: { files, directories, absent } };
   }
 
-  async render({ request: { options }, files }: RenderJob): Promise<RenderResult> {
+  async render({ request: { options }, files, chart }: RenderJob): Promise<RenderResult> {
     this.renders += 1;
     const values = options.kind === "helm" ? { ...options.values, ...options.set } : {};
     const lines = Object.entries(values).map(([key, value]) => `Value ${key}=${String(value)}`);
     const manifests = files.map(({ path, bytes }) => ({ path, bytes }));
     return {
       kind: "rendered",
-      manifests: [...manifests, { path: "values", bytes: new TextEncoder().encode([...lines, this.extra].join("\n")) }],
+      manifests: [
+        ...(chart === null ? [] : [{ path: "chart", bytes: chart }]),
+        ...manifests,
+        { path: "values", bytes: new TextEncoder().encode([...lines, this.extra].join("\n")) },
+      ],
       notices: [],
     };
   }

@@ -38,13 +38,15 @@ export function createChartSupply(deps: {
   credentials: CredentialStore;
   blobs: Pick<Blobs, "get" | "has" | "put">;
   hold: (name: string) => void;
+  /** Default `CHART_POLL_MS`. */
+  pollMs?: number;
   clock: Clock;
 }): ChartSupply {
   const resolved = new Map<string, { at: Instant; chart: ResolvedChart }>();
 
   async function resolve(ref: ChartRef, range: string, key: string, signal: AbortSignal): Promise<ResolvedChart> {
     const known = resolved.get(key);
-    if (known && deps.clock.now() - known.at < CHART_POLL_MS) return known.chart;
+    if (known && deps.clock.now() - known.at < (deps.pollMs ?? CHART_POLL_MS)) return known.chart;
     const chart = await deps.charts.resolve(ref, { range, signal });
     resolved.set(key, { at: deps.clock.now(), chart });
     return chart;
