@@ -49,6 +49,8 @@ export async function measureThousandApps(context: BenchContext): Promise<void> 
 
       const began = Date.now();
       await hub.start();
+      // Until it is ready it loads its own program.
+      await watched.delayMs();
       await eventually(async () => enough(watched.released(began).size), { deadlineMs: 180_000, everyMs: 250 });
       const cold = Math.max(...watched.released(began).values()) - began;
       figure("cold start of 1,000 plain Apps: process started → all released", {
@@ -74,6 +76,7 @@ export async function measureThousandApps(context: BenchContext): Promise<void> 
       const releases = watched.released().size;
       const restarted = Date.now();
       await hub.restart();
+      await watched.delayMs();
       await eventually(async () => {
         const { count } = await watched.arrow("compare");
         if (count === 0) throw new Error("not compared yet");

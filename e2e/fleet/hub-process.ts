@@ -48,7 +48,7 @@ export async function startHub(options: HubOptions): Promise<HubProcess> {
 
   const program = createProgram({
     name: "hub",
-    main: "hub/src/main.ts",
+    main: options.main ?? "hub/src/main.ts",
     args: () => [
       ...["--data-dir", dataDir],
       ...["--listen", `127.0.0.1:${apiPort}`],

@@ -14,6 +14,8 @@ import { withTransport } from "./transport.ts";
 
 const FETCH_TIMEOUT_MS = 15 * 60_000;
 const LOCAL_TIMEOUT_MS = 30_000;
+/** Commits looked at before git is asked about the whole history. */
+const NEAR_COMMITS_MAX = 32;
 const READER_IDLE_MS = 60_000;
 /** Each small fetch leaves loose objects; now and then they become one pack. */
 const FETCHES_BETWEEN_PACKING = 500;
@@ -144,8 +146,8 @@ export function openMirror(directory: string, name: string, secrets: SecretFiles
     },
 
     async isAncestor(ancestor, descendant) {
-      await prepared();
-      return (await runGit(["merge-base", "--is-ancestor", ancestor, descendant], local)).exitCode === 0;
+      const isNear = await isNearAncestor(await readerOf(), ancestor, descendant);
+      return isNear || (await runGit(["merge-base", "--is-ancestor", ancestor, descendant], local)).exitCode === 0;
     },
 
     localRefs: (path, signal) => localRefs(path, signal, plain),
@@ -156,6 +158,29 @@ export function openMirror(directory: string, name: string, secrets: SecretFiles
     },
   };
 }
+
+/** Whether one commit is few steps behind another, as after nearly every push: that needs no process of its own. */
+async function isNearAncestor(reader: ObjectReader, ancestor: string, descendant: string): Promise<boolean> {
+  const seen = new Set([descendant]);
+  let level = [descendant];
+  while (level.length > 0 && seen.size <= NEAR_COMMITS_MAX) {
+    if (level.includes(ancestor)) return true;
+    const commits = await Promise.all(level.map((id) => reader.contents(id)));
+    level = commits
+      .flatMap((commit) => (commit?.type === "commit" && commit.content !== null ? parentsIn(commit.content) : []))
+      .filter((id) => !seen.has(id));
+    for (const id of level) seen.add(id);
+  }
+  return level.includes(ancestor);
+}
+
+/** `tree …`, then one `parent …` a line. */
+const parentsIn = (commit: Buffer): string[] =>
+  [
+    ...(/^tree [0-9a-f]+\n((?:parent [0-9a-f]+\n)*)/.exec(commit.toString("latin1"))?.[1] ?? "").matchAll(
+      /[0-9a-f]{40,64}/g,
+    ),
+  ].map(([id]) => id);
 
 async function localRefs(path: string, signal: AbortSignal, environment: NodeJS.ProcessEnv): Promise<RemoteRefs> {
   const candidates = [join(path, ".git"), path];
