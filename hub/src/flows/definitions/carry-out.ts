@@ -10,6 +10,7 @@ import type { Actor } from "../../ports/hub-commands.ts";
 import type { RemovalBrake } from "../brake-removals.ts";
 import { refuseUsedProject } from "../commands/refuse-used-project.ts";
 import { relabelCluster } from "../commands/relabel-cluster.ts";
+import { inGroups } from "./in-groups.ts";
 import {
   type DefinitionDeps,
   deleteAppAs,
@@ -17,9 +18,6 @@ import {
   isOwnerThere,
   writeDefinition,
 } from "./write-definition.ts";
-
-/** Documents written at once: those of one group share their fsync. */
-const WRITES_MAX = 32;
 
 export interface CarriedOut {
   readonly problems: readonly Problem[];
@@ -39,26 +37,21 @@ type Deps = DefinitionDeps & {
 export async function carryOut(deps: Deps, plan: DefinitionPlan, signal: AbortSignal): Promise<CarriedOut> {
   const problems: Problem[] = [];
   const claims = new Map<string, string>();
-  const inGroups = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {
-    for (let from = 0; from < items.length && !signal.aborted; from += WRITES_MAX) {
-      await Promise.all(items.slice(from, from + WRITES_MAX).map(work));
-    }
-  };
   const writes = Map.groupBy(plan.writes, ({ definition }) => definition.kind);
   for (const group of writes.values()) {
-    await inGroups(group, async (write) => {
+    await inGroups(group, signal, async (write) => {
       const problem = await store(deps, write, claims);
       if (problem !== null) problems.push(problem);
     });
   }
-  await inGroups(plan.labels, async (labels) => {
+  await inGroups(plan.labels, signal, async (labels) => {
     problems.push(...(await relabel(deps, labels, claims)));
   });
-  await inGroups(plan.handBacks, (stored) => handBack(deps, stored));
-  await inGroups(plan.handBackLabels, (cluster) => handBackLabels(deps, cluster));
+  await inGroups(plan.handBacks, signal, (stored) => handBack(deps, stored));
+  await inGroups(plan.handBackLabels, signal, (cluster) => handBackLabels(deps, cluster));
   const deletions = Map.groupBy(plan.deletions, ({ kind }) => kind);
   for (const group of deletions.values()) {
-    await inGroups(group, async (stored) => {
+    await inGroups(group, signal, async (stored) => {
       const problem = await remove(deps, stored);
       if (problem !== null) problems.push(problem);
     });

@@ -107,7 +107,7 @@ export async function gatherDocuments(
 const nothing = (problem: Problem): GatheredDocuments => ({ documents: [], unread: [problem], files: new Map() });
 
 /** `""` is the root; null leads out. */
-function plainPath(path: string): string | null {
+export function plainPath(path: string): string | null {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   return parts.includes("..") ? null : parts.join("/");
 }

@@ -1,3 +1,4 @@
+import { silentLog } from "@muster/shared/log.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { FakeAgent } from "../../testing/fake-agent.ts";
 import { HubFixture, person, sourceOf } from "../../testing/hub-fixture.ts";
@@ -61,6 +62,23 @@ describe("an AppSet", () => {
     await push(directories("shop", "cart"));
     await hasNames("cart", "shop");
     await vi.waitFor(() => expect(agent.received.some(({ content }) => content.kind === "remove")).toBe(true), soon);
+  });
+
+  it("compares nothing when a commit touches nothing that it looks at", async () => {
+    fixture.push(directories("shop"));
+    await apply(sourceOf(), perDirectory());
+    await hasNames("shop");
+    await fixture.hub.settled();
+    const tells = vi.fn();
+    await fixture.hub.stop();
+    await fixture.startHub({ over: { log: { ...silentLog, info: tells } as typeof silentLog } });
+    const kept = () => tells.mock.calls.filter(([, what]) => what === "apps of an app set kept").length;
+    await vi.waitFor(() => expect(kept()).toBe(1), soon);
+    await push({ ...directories("shop"), "README.md": "more" });
+    await fixture.hub.settled();
+    await push({ ...directories("shop", "bank"), "README.md": "more" });
+    await hasNames("bank", "shop");
+    await vi.waitFor(() => expect(kept()).toBe(2), soon);
   });
 
   it("follows its template, and is the only one to change its Apps", async () => {

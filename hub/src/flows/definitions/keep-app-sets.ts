@@ -23,10 +23,10 @@ import { targetOf } from "../git-remotes.ts";
 import type { HubState } from "../hub-state.ts";
 import { KeyedLoop } from "../keyed-loop.ts";
 import { type FoundItems, findItems, searchedFolder } from "./find-items.ts";
+import { inGroups } from "./in-groups.ts";
 import { deleteAppAs, writeDefinition } from "./write-definition.ts";
 
 const SETS_AT_ONCE_MAX = 4;
-const WRITES_MAX = 32;
 const PROBLEMS_MAX = 20;
 
 export interface AppSetKeeper {
@@ -53,11 +53,13 @@ export interface KeepAppSetsDeps {
 interface Known {
   readonly problems: readonly Problem[];
   readonly claims: ReadonlyMap<string, string>;
+  /** Of the definition that they were made by. */
+  readonly changes: number | null;
   /** What the items were found in: a folder of this object id has the same. */
   readonly found: { readonly in: string; readonly items: FoundItems } | null;
 }
 
-const NOTHING: Known = { problems: [], claims: new Map(), found: null };
+const NOTHING: Known = { problems: [], claims: new Map(), changes: null, found: null };
 
 /**
  * AppSet + what its generator finds → Apps that it owns. Woken by its definition, its Source's Revision or the clusters'
@@ -67,7 +69,13 @@ const NOTHING: Known = { problems: [], claims: new Map(), found: null };
 export function keepAppSets(deps: KeepAppSetsDeps): AppSetKeeper {
   const { state, clock, log } = deps;
   const known = new Map<string, Known>();
-  const loop = new KeyedLoop({
+  /** Sets of which more than what is found may be another: their Apps are compared in any case. */
+  const unsettled = new Set<string>();
+  const compareAnew = (set: string): void => {
+    unsettled.add(set);
+    loop.wake(set);
+  };
+  const loop: KeyedLoop = new KeyedLoop({
     name: "keep app sets",
     concurrencyMax: SETS_AT_ONCE_MAX,
     clock,
@@ -84,6 +92,7 @@ export function keepAppSets(deps: KeepAppSetsDeps): AppSetKeeper {
         if (stored.deleted) await removeApps(key, stored, signal);
         else await keepOne(key, stored, signal);
       } catch (error) {
+        unsettled.add(key);
         if (!signal.aborted) {
           const message = `Its items cannot be looked for: ${messageOf(error).slice(0, 1_500)}. Its Apps stay as they are, and it is tried again.`;
           tell(key, {
@@ -113,9 +122,12 @@ export function keepAppSets(deps: KeepAppSetsDeps): AppSetKeeper {
     const found = await itemsOf(set, before);
     if (signal.aborted) return;
     if ("code" in found) {
+      unsettled.add(key);
       tell(key, { ...before, problems: [found] });
       return;
     }
+    if (found === before.found && before.changes === set.changes && !unsettled.has(key)) return;
+    unsettled.delete(key);
     const { items, unread } = found.items;
     const plan = planAppSet({ set, items, unread, owned: ownedBy(key) });
     const by = { kind: "hub", name: `AppSet ${key}`, from: null } as const;
@@ -131,6 +143,7 @@ export function keepAppSets(deps: KeepAppSetsDeps): AppSetKeeper {
     tell(key, {
       problems: problems.slice(0, PROBLEMS_MAX),
       claims,
+      changes: set.changes,
       found: found.in === null ? null : { in: found.in, items: found.items },
     });
     const counts = { apps: plan.writes.length, deletions: plan.deletions.length, problems: problems.length };
@@ -202,16 +215,16 @@ export function keepAppSets(deps: KeepAppSetsDeps): AppSetKeeper {
     state.definitions.onChange((key, value, before) => {
       const stored = value ?? before;
       if (stored === null) return;
-      if (stored.kind === "AppSet") loop.wake(formatApp(nameOf(stored)));
+      if (stored.kind === "AppSet") compareAnew(formatApp(nameOf(stored)));
       // A Source that appears, or an App that is given free or handed over, may be what a set waits for.
       if (stored.kind === "Source" && before === null) wakeSetsOf(nameOf(stored));
       if (stored.kind !== "App") return;
-      for (const [set, { claims }] of known) if (claims.has(key)) loop.wake(set);
+      for (const [set, { claims }] of known) if (claims.has(key)) compareAnew(set);
       for (const owner of [value?.owner, before?.owner]) {
         const isOther =
           JSON.stringify(value?.owner) !== JSON.stringify(before?.owner) || value?.deleted !== before?.deleted;
         if (isOther && value !== null && before !== null && typeof owner === "object" && "appSet" in owner)
-          loop.wake(owner.appSet);
+          compareAnew(owner.appSet);
       }
     });
     const labels = (record: { labels: object; revoked: unknown } | null): string =>
@@ -219,7 +232,7 @@ export function keepAppSets(deps: KeepAppSetsDeps): AppSetKeeper {
     state.clusters.onChange((_id, value, before) => {
       if (labels(value) === labels(before)) return;
       for (const set of state.appSets()) {
-        if (set.definition.spec.generator.clusterLabel !== undefined) loop.wake(formatApp(nameOf(set)));
+        if (set.definition.spec.generator.clusterLabel !== undefined) compareAnew(formatApp(nameOf(set)));
       }
     });
   }
@@ -243,12 +256,6 @@ export function keepAppSets(deps: KeepAppSetsDeps): AppSetKeeper {
     problemsOf: (set) => known.get(formatApp(set))?.problems ?? [],
     claims: (set) => known.get(set)?.claims ?? new Map(),
   };
-}
-
-async function inGroups<T>(items: readonly T[], signal: AbortSignal, work: (item: T) => Promise<void>): Promise<void> {
-  for (let from = 0; from < items.length && !signal.aborted; from += WRITES_MAX) {
-    await Promise.all(items.slice(from, from + WRITES_MAX).map(work));
-  }
 }
 
 function split(key: string): AppName {

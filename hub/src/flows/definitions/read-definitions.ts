@@ -19,11 +19,14 @@ import type { RemovalBrake } from "../brake-removals.ts";
 import { targetOf } from "../git-remotes.ts";
 import type { HubState } from "../hub-state.ts";
 import { KeyedLoop } from "../keyed-loop.ts";
+import { WakeLater } from "../wake-later.ts";
 import { carryOut } from "./carry-out.ts";
-import { gatherDocuments, type ParsedFiles } from "./gather-documents.ts";
+import { gatherDocuments, type ParsedFiles, plainPath } from "./gather-documents.ts";
 
 const SOURCES_AT_ONCE_MAX = 4;
 const CREDENTIAL_TIMEOUT_MS = 10_000;
+/** A Source that was refused for its credential is judged again after so long. */
+const REFUSED_AGAIN_MS = 60_000;
 export const PROBLEMS_MAX = 20;
 
 /** What became of the definitions of a Source's Revision. In memory: after a restart it is found out again. */
@@ -61,6 +64,8 @@ interface Known extends DefinitionStatus {
   readonly files: ParsedFiles;
   readonly claims: ReadonlyMap<string, string>;
   readonly notice: Problem | null;
+  /** What the verdict was made from: with the same there is nothing to do. */
+  readonly basis: string | null;
   /** Clusters that its documents name. */
   readonly clusters: ReadonlySet<string>;
 }
@@ -72,6 +77,7 @@ const NOT_READ: Known = {
   files: new Map(),
   claims: new Map(),
   notice: null,
+  basis: null,
   clusters: new Set(),
 };
 
@@ -83,7 +89,14 @@ const NOT_READ: Known = {
 export function readDefinitions(deps: ReadDefinitionsDeps): DefinitionReader {
   const { state, clock, log } = deps;
   const known = new Map<string, Known>();
-  const loop = new KeyedLoop({
+  /** Sources of which more than the commit may be another: those are judged anew in any case. */
+  const unsettled = new Set<string>();
+  const judgeAnew = (source: string): void => {
+    unsettled.add(source);
+    loop.wake(source);
+  };
+  const later = new WakeLater({ clock, wake: judgeAnew });
+  const loop: KeyedLoop = new KeyedLoop({
     name: "read definitions",
     concurrencyMax: SOURCES_AT_ONCE_MAX,
     clock,
@@ -100,6 +113,7 @@ export function readDefinitions(deps: ReadDefinitionsDeps): DefinitionReader {
       try {
         await readOne(key, source, signal);
       } catch (error) {
+        unsettled.add(key);
         if (!signal.aborted) noteFailure(key, error);
         throw error;
       }
@@ -117,15 +131,25 @@ export function readDefinitions(deps: ReadDefinitionsDeps): DefinitionReader {
     const { commit } = revision;
     const { path } = source.definition.spec.definitions as { path: string };
     const tree = await deps.openTree(source, commit);
+    const folder = (await tree.entry(plainPath(path) ?? path))?.oid ?? null;
+    const basis = JSON.stringify([source.uid, source.changes, folder]);
+    if (before.basis === basis && !unsettled.has(key)) {
+      known.set(key, { ...before, commit });
+      state.notifyChange();
+      return;
+    }
+    unsettled.delete(key);
     const gathered = await gatherDocuments(tree, { path, commit, before: before.files, clock });
     const refusals = await credentialRefusals(
       source,
       gathered.documents.flatMap((one) => ("problem" in one ? [] : [one])),
     );
+    // Whoever mounts a credential says so there, and to nobody else.
+    if (refusals.size > 0) later.at(key, clock.now() + REFUSED_AGAIN_MS);
     // From here on nothing is awaited before the plan is made: it is of one moment.
     const present = state.source(nameOf(source));
     if (signal.aborted || present === null || present.uid !== source.uid || present.changes !== source.changes) {
-      loop.wake(key);
+      judgeAnew(key);
       return;
     }
     const owner: Owner = { source: key };
@@ -154,6 +178,7 @@ export function readDefinitions(deps: ReadDefinitionsDeps): DefinitionReader {
       files: gathered.files,
       claims,
       notice,
+      basis,
       clusters: new Set(plan.labels.map(({ cluster }) => cluster)),
     });
     tellLog(key, commit, plan, problems.length);
@@ -229,25 +254,25 @@ export function readDefinitions(deps: ReadDefinitionsDeps): DefinitionReader {
         const definitions = (one: StoredDefinition | null) =>
           one?.kind === "Source" && !one.deleted ? JSON.stringify(one.definition.spec.definitions ?? null) : null;
         if (definitions(value) !== definitions(before) || (value?.changes ?? 0) !== (before?.changes ?? 0)) {
-          loop.wake(formatApp(nameOf(stored)));
+          judgeAnew(formatApp(nameOf(stored)));
         }
       }
       for (const owner of [value?.owner, before?.owner]) {
         const isHandedOver = value !== null && before !== null && !isSameOwner(value.owner, before.owner);
-        if (isHandedOver && typeof owner === "object" && "source" in owner) loop.wake(owner.source);
+        if (isHandedOver && typeof owner === "object" && "source" in owner) judgeAnew(owner.source);
       }
       for (const [source, { claims }] of known) {
-        if (claims.has(key)) loop.wake(source);
+        if (claims.has(key)) judgeAnew(source);
       }
       if (stored.kind !== "Project") return;
       for (const source of known.keys())
-        if (source.startsWith(`${stored.definition.metadata.name}/`)) loop.wake(source);
+        if (source.startsWith(`${stored.definition.metadata.name}/`)) judgeAnew(source);
     });
     state.clusters.onChange((_id, value, before) => {
       const labelsOf = (record: typeof value): string =>
         JSON.stringify(record === null ? null : [record.revoked === null, record.labels, record.labelOwners]);
       if (value === null || labelsOf(value) === labelsOf(before)) return;
-      for (const [source, { clusters }] of known) if (clusters.has(value.name)) loop.wake(source);
+      for (const [source, { clusters }] of known) if (clusters.has(value.name)) judgeAnew(source);
     });
   }
 
@@ -259,7 +284,10 @@ export function readDefinitions(deps: ReadDefinitionsDeps): DefinitionReader {
       }
       loop.start();
     },
-    stop: () => loop.stop(),
+    async stop() {
+      later.stop();
+      await loop.stop();
+    },
     idle: () => loop.idle(),
     wake: (source) => loop.wake(formatApp(source)),
     of: (source) => {
