@@ -3,9 +3,21 @@ import { FakeClock } from "@muster/shared/testing/fake-clock.ts";
 import { describe, expect, it } from "vitest";
 import { KeyedLoop } from "./keyed-loop.ts";
 
-function loopOf(work: (key: string) => Promise<void>, concurrencyMax = 2) {
+function loopOf(
+  work: (key: string) => Promise<void>,
+  concurrencyMax = 2,
+  fairness?: { groupOf: (key: string) => string; spare: number },
+) {
   const clock = new FakeClock();
-  const loop = new KeyedLoop({ name: "test", concurrencyMax, work, clock, random: () => 0.5, log: silentLog });
+  const loop = new KeyedLoop({
+    name: "test",
+    concurrencyMax,
+    ...(fairness ? { fairness } : {}),
+    work,
+    clock,
+    random: () => 0.5,
+    log: silentLog,
+  });
   loop.start();
   return { loop, clock };
 }
@@ -50,6 +62,30 @@ describe("KeyedLoop", () => {
     expect(begun).toEqual(["a", "b", "c"]);
     await finish("b");
     await finish("c");
+  });
+
+  it("keeps room for groups of which nothing runs, when one fills it with keys that take long", async () => {
+    const { begun, work, finish } = gated();
+    const { loop } = loopOf(work, 2, { groupOf: (key) => key.slice(0, 1), spare: 1 });
+    for (const key of ["a1", "a2", "a3", "b1", "b2", "c1"]) loop.wake(key);
+    expect(begun).toEqual(["a1", "a2", "b1"]);
+    await finish("b1");
+    await finish("b2");
+    await finish("c1");
+    expect(begun).toEqual(["a1", "a2", "b1", "b2", "c1"]);
+    await finish("a1");
+    expect(begun.at(-1)).toBe("a3");
+    for (const key of ["a2", "a3"]) await finish(key);
+    await loop.idle();
+  });
+
+  it("gives groups turns", async () => {
+    const { begun, work, finish } = gated();
+    const { loop } = loopOf(work, 1, { groupOf: (key) => key.slice(0, 1), spare: 0 });
+    for (const key of ["a1", "a2", "a3", "b1"]) loop.wake(key);
+    for (const key of ["a1", "a2", "b1", "a3"]) await finish(key);
+    expect(begun).toEqual(["a1", "a2", "b1", "a3"]);
+    await loop.idle();
   });
 
   it("tries a failing key again, later and later, while the others go on", async () => {

@@ -2,12 +2,19 @@ import { type Backoff, backoff } from "@muster/shared/backoff.ts";
 import type { Clock } from "@muster/shared/clock.ts";
 import { isAppError } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
+import { FairQueue } from "./fair-queue.ts";
 
 export interface KeyedLoopOptions {
   /** For logs: `drive rollouts`. */
   readonly name: string;
   /** Keys that are worked on at once. */
   readonly concurrencyMax: number;
+  /** Keys that take turns with those of other groups. One group can fill the loop; `spare` is then left to the others. */
+  readonly fairness?: {
+    readonly groupOf: (key: string) => string;
+    /** Keys beyond `concurrencyMax`, for groups of which nothing runs. */
+    readonly spare: number;
+  };
   /** Brings one key to where it should be. Safe to repeat; must respect `signal` and have deadlines of its own. */
   readonly work: (key: string, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
@@ -21,12 +28,14 @@ const RETRY = { initialMs: 200, maxMs: 30_000 } as const;
 /**
  * Level-triggered work by key. A key is idle, queued, running, or running and woken again; waking a queued key is
  * nothing, and one that is woken while it runs runs once more. So the number of events does not matter, a newer state
- * never waits behind older events, and one failing key (retried with jittered backoff, for ever) delays no other.
+ * never waits behind older events, and one failing key (retried with jittered backoff, for ever) delays no other. With
+ * `fairness`, keys that take long delay those of their own group.
  */
 export class KeyedLoop {
   readonly #options: KeyedLoopOptions;
-  readonly #queued = new Set<string>();
+  readonly #queued = new FairQueue();
   readonly #running = new Set<string>();
+  readonly #runningIn = new Map<string, number>();
   readonly #failing = new Map<string, Backoff>();
   /** Failing keys whose next try is set: each has one, however often it fails for being woken meanwhile. */
   readonly #retrying = new Set<string>();
@@ -52,7 +61,7 @@ export class KeyedLoop {
 
   wake(key: string): void {
     if (this.#stop.signal.aborted) return;
-    this.#queued.add(key);
+    this.#queued.add(key, this.#options.fairness?.groupOf(key) ?? "");
     this.#pump();
   }
 
@@ -65,16 +74,24 @@ export class KeyedLoop {
 
   #pump(): void {
     if (!this.#isStarted || this.#stop.signal.aborted) return;
-    for (const key of this.#queued) {
-      if (this.#running.size >= this.#options.concurrencyMax) return;
-      if (this.#running.has(key)) continue;
-      this.#queued.delete(key);
-      this.#running.add(key);
-      void this.#run(key);
+    const { concurrencyMax, fairness } = this.#options;
+    const isAlone = (group: string): boolean => !this.#runningIn.has(group);
+    for (;;) {
+      const free = concurrencyMax - this.#running.size;
+      const spare = free + (fairness?.spare ?? 0);
+      if (spare <= 0) return;
+      const next = this.#queued.take(
+        (group) => free > 0 || isAlone(group),
+        (key) => !this.#running.has(key),
+      );
+      if (next === null) return;
+      this.#running.add(next.key);
+      this.#runningIn.set(next.group, (this.#runningIn.get(next.group) ?? 0) + 1);
+      void this.#run(next.key, next.group);
     }
   }
 
-  async #run(key: string): Promise<void> {
+  async #run(key: string, group: string): Promise<void> {
     const { work, log, name, onFailure } = this.#options;
     const { signal } = this.#stop;
     try {
@@ -89,6 +106,9 @@ export class KeyedLoop {
       }
     } finally {
       this.#running.delete(key);
+      const left = (this.#runningIn.get(group) ?? 1) - 1;
+      if (left === 0) this.#runningIn.delete(group);
+      else this.#runningIn.set(group, left);
       this.#pump();
       if (this.#running.size === 0) {
         for (const resolve of this.#idleWaiters) resolve();

@@ -14,7 +14,7 @@ import { KeyedLoop } from "./keyed-loop.ts";
 import type { Mirror } from "./mirror.ts";
 import type { HeldBundles } from "./render/held-bundles.ts";
 import type { ReleaseContents } from "./render/release-contents.ts";
-import { openTrees } from "./render/render-inputs.ts";
+import { openTrees, repositoryOf } from "./render/render-inputs.ts";
 import type { RenderedVariant, VariantRenderer } from "./render/render-variant.ts";
 import { renderOne, toEntry } from "./render/render-variants.ts";
 import type { ChartSupply } from "./render/supply-charts.ts";
@@ -55,6 +55,10 @@ export function renderLateVariants(deps: {
   const loop = new KeyedLoop({
     name: "render late variants",
     concurrencyMax: RELEASES_MAX,
+    fairness: {
+      groupOf: (key) => repositoryOf(state, key.slice(0, key.lastIndexOf("/")) as AppUid),
+      spare: RELEASES_MAX,
+    },
     clock,
     random: deps.random,
     log,

@@ -54,6 +54,24 @@ describe("a Revision that is not rendered", () => {
   });
 });
 
+it("Apps of one repository whose renders hang hold up no App of another", async () => {
+  await fixture.startHub();
+  const hanging = ["one", "two", "three", "four", "five"];
+  const elsewhere = "https://git.example.com/elsewhere.git";
+  fixture.push(Object.fromEntries(hanging.map((name) => [`apps/${name}/kustomization.yaml`, "Kind x"])));
+  fixture.git.push(elsewhere, file("v1"));
+  vi.spyOn(fixture.kustomize, "render").mockImplementation(
+    (_job, { signal }) =>
+      new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  );
+  await apply(...hanging);
+  await vi.waitFor(() => expect(fixture.kustomize.render).toHaveBeenCalledTimes(4), soon);
+  const other = { ...sourceOf({ git: { url: elsewhere } }), metadata: { name: "elsewhere" } };
+  const source = { name: "elsewhere", path: "apps/shop" };
+  await fixture.hub.commands.apply(person, [other, appOf("shop", { source })], { dryRun: false });
+  await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(1), soon);
+});
+
 describe("the sweep", () => {
   it("spares the bundle of a Release that is just being written", async () => {
     const clock = new FakeClock(Date.now());

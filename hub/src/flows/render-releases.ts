@@ -20,7 +20,7 @@ import type { CoverEntry } from "./render/closure.ts";
 import { type Composed, causeOf, composeRelease, finish, isSameAs, variantsIn } from "./render/compose-release.ts";
 import type { HeldBundles } from "./render/held-bundles.ts";
 import type { ReleaseContents } from "./render/release-contents.ts";
-import { findOrigin, openTrees, type RenderOrigin } from "./render/render-inputs.ts";
+import { findOrigin, openTrees, type RenderOrigin, repositoryOf } from "./render/render-inputs.ts";
 import { directoryOf, type VariantRenderer } from "./render/render-variant.ts";
 import { knownVariants, type RenderedApp, renderVariants } from "./render/render-variants.ts";
 import type { ChartSupply } from "./render/supply-charts.ts";
@@ -28,6 +28,8 @@ import { placedClusters } from "./render/variant-clusters.ts";
 import type { Traces } from "./trace.ts";
 
 const RENDERS_MAX = 4;
+/** For repositories of which nothing is rendered, while others take long. */
+const RENDERS_SPARE = 4;
 /** Apps compared with a commit at once: each asks for a few object ids, so that they can all be asked for together. */
 const COMPARISONS_MAX = 256;
 const COVER_KEPT_MAX = 256;
@@ -83,6 +85,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
   const loop = new KeyedLoop({
     name: "render releases",
     concurrencyMax: RENDERS_MAX,
+    fairness: { groupOf: (key) => repositoryOf(state, key as AppUid), spare: RENDERS_SPARE },
     clock,
     random: deps.random,
     log,

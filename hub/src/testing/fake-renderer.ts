@@ -1,6 +1,7 @@
 import {
   type Closure,
   RENDER_LIMITS,
+  type RenderCallOptions,
   type Renderer,
   type RendererKind,
   type RenderJob,
@@ -47,7 +48,7 @@ export class FakeRenderer implements Renderer {
     return { kind: "closure", closure: { files, directories, absent } };
   }
 
-  async render({ request: { options }, files, chart }: RenderJob): Promise<RenderResult> {
+  async render({ request: { options }, files, chart }: RenderJob, _opts: RenderCallOptions): Promise<RenderResult> {
     this.renders += 1;
     const values = options.kind === "helm" ? { ...options.values, ...options.set } : {};
     const lines = Object.entries(values).map(([key, value]) => `Value ${key}=${String(value)}`);

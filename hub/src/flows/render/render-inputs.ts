@@ -1,6 +1,6 @@
-import { type CommitId, formatApp } from "@muster/shared/model/ids.ts";
+import { type AppUid, type CommitId, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import { nameOf, type StoredApp, type StoredSource, sourceOf } from "../../core/documents/definition.ts";
+import { gitOf, nameOf, type StoredApp, type StoredSource, sourceOf } from "../../core/documents/definition.ts";
 import type { Revision, SourceStatus } from "../../core/documents/source-status.ts";
 import { isAbout } from "../../core/source-progress.ts";
 import { otherSources } from "../../core/variants.ts";
@@ -23,6 +23,13 @@ export type FoundOrigin =
   /** Nothing was fetched yet: it comes by itself. */
   | { readonly kind: "waiting" }
   | { readonly kind: "invalid"; readonly problems: readonly Problem[] };
+
+/** Whose turn it is when an App is rendered: Apps of one repository wait for one another, and not others for them. */
+export function repositoryOf(state: HubState, uid: AppUid): string {
+  const app = state.appByUid(uid);
+  const source = app === null ? null : state.source(sourceOf(app));
+  return source === null ? "" : gitOf(source).url;
+}
 
 /** The Revisions that an App is rendered from. */
 export function findOrigin(state: HubState, app: StoredApp): FoundOrigin {
