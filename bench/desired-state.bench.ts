@@ -1,4 +1,5 @@
 import { defineBench } from "./define-bench.ts";
+import { measureBinaryApps } from "./desired-state/binary-apps.ts";
 import { measurePlacement } from "./desired-state/placement.ts";
 import { measureRelabel } from "./desired-state/relabel.ts";
 import { measureThousandApps } from "./desired-state/thousand-apps.ts";
@@ -11,5 +12,6 @@ export default defineBench({
     placement: measurePlacement,
     relabel: measureRelabel,
     "thousand-apps": measureThousandApps,
+    "binary-apps": measureBinaryApps,
   },
 });

@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from "node:timers/promises";
 import type { Clock, Instant } from "@muster/shared/clock.ts";
 import { isAppError, messageOf } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
@@ -31,7 +32,7 @@ const RENDERS_MAX = 4;
 /** For repositories of which nothing is rendered, while others take long. */
 const RENDERS_SPARE = 4;
 /** Apps compared with a commit at once: each asks for a few object ids, so that they can all be asked for together. */
-const COMPARISONS_MAX = 256;
+const COMPARISONS_MAX = 128;
 const COVER_KEPT_MAX = 256;
 
 /** What became of the newest Revision of an App. In memory: after a restart it is found out again. */
@@ -123,6 +124,8 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
           traces.mark(app.uid, "compared", clock.now());
           loop.wake(app.uid);
         }
+        // What is in memory is answered without a pause: a thousand Apps would hold up everybody else.
+        await breathe();
       }
       metrics.took("compare", clock.now() - began);
     } catch (error) {
