@@ -1,5 +1,7 @@
 import { defineBench } from "./define-bench.ts";
 import { measureBinaryApps } from "./desired-state/binary-apps.ts";
+import { measureLargeBundle } from "./desired-state/large-bundle.ts";
+import { measureLargeFleet } from "./desired-state/large-fleet.ts";
 import { measurePlacement } from "./desired-state/placement.ts";
 import { measureRelabel } from "./desired-state/relabel.ts";
 import { measureThousandApps } from "./desired-state/thousand-apps.ts";
@@ -13,5 +15,7 @@ export default defineBench({
     relabel: measureRelabel,
     "thousand-apps": measureThousandApps,
     "binary-apps": measureBinaryApps,
+    "large-fleet": measureLargeFleet,
+    "large-bundle": measureLargeBundle,
   },
 });
