@@ -31,6 +31,7 @@ const CLUSTERS = "clusters";
 const NAMES = "cluster-names";
 const TOKENS = "join-tokens";
 const ATTEMPTS_MAX = 8;
+const TOKENS_SWEPT_EVERY_MS = 60_000;
 
 const nameDocument = z.object({ id: clusterId });
 const tokenDocument = z.object({ cluster: clusterId, expires: z.int() });
@@ -40,6 +41,7 @@ export function createClusterRecords(
   documents: Documents,
   isDrained: (auditId: string) => boolean = () => false,
 ): ClusterRecords {
+  let sweptAt = Number.NEGATIVE_INFINITY;
   const withoutDrained = (record: ClusterRecord): ClusterRecord =>
     record.audit.some(({ id }) => isDrained(id))
       ? { ...record, audit: record.audit.filter(({ id }) => !isDrained(id)) }
@@ -97,6 +99,9 @@ export function createClusterRecords(
     },
     async announceToken(tokenId, token, now) {
       await documents.put({ collection: TOKENS, key: tokenId }, token, { ifVersion: null });
+      // Of a fleet that is registered at once, not every cluster is reason to look through all the others' tokens.
+      if (now >= sweptAt && now - sweptAt < TOKENS_SWEPT_EVERY_MS) return;
+      sweptAt = now;
       for (const stored of await documents.list(TOKENS)) {
         if (parse(tokenDocument, stored).expires > now) continue;
         await ignoreConflict(documents.delete({ collection: TOKENS, key: stored.key }, { ifVersion: stored.version }));

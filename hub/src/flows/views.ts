@@ -19,7 +19,7 @@ import { ownerName } from "../core/documents/owner.ts";
 import { isAhead, placementState } from "../core/fleet.ts";
 import { isNotice, shownTarget, summarizeApp } from "../core/summarize-app.ts";
 import type { AppSetView, AppView, ClusterView, ProjectView, SourceView } from "../core/views.ts";
-import { isInProject, isSelected } from "../core/wanted.ts";
+import { isInProject, selectedBy } from "../core/wanted.ts";
 import type { RemovalBrake } from "./brake-removals.ts";
 import type { Definitions } from "./definitions/keep-definitions.ts";
 import type { PruneGuard } from "./guard-prunes.ts";
@@ -87,9 +87,8 @@ export function createViews(deps: {
   function outsideProject(stored: StoredApp | null): ReadonlySet<string> {
     const rules = stored === null ? null : state.rulesOf(nameOf(stored).project);
     if (stored === null || rules === null) return new Set();
-    const outside = [...state.clusters.values()].filter(
-      (record) => isSelected(stored.definition, record, null) && !isInProject(record, rules),
-    );
+    const isWanted = selectedBy(stored.definition, null);
+    const outside = [...state.clusters.values()].filter((record) => isWanted(record) && !isInProject(record, rules));
     return new Set(outside.map(({ name }) => name));
   }
 

@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from "node:timers/promises";
 import type { Clock } from "@muster/shared/clock.ts";
 import { AppError, assertNever } from "@muster/shared/errors.ts";
 import type { AppDefinition } from "@muster/shared/model/definitions/app.ts";
@@ -13,7 +14,7 @@ import { labelConflict, type OwnedLabels, replaceLabels } from "../../core/own-l
 import { place } from "../../core/placement.ts";
 import type { ProjectRules } from "../../core/policy.ts";
 import type { ApplyResult } from "../../core/views.ts";
-import { isSelected } from "../../core/wanted.ts";
+import { selectedBy } from "../../core/wanted.ts";
 import type { Actor } from "../../ports/hub-commands.ts";
 import type { RemovalBrake } from "../brake-removals.ts";
 import { isOwnerThere, refuseOtherOwner, writeDefinition } from "../definitions/write-definition.ts";
@@ -61,6 +62,8 @@ export async function applyDefinitions(
     results.push(
       ...(await Promise.all(group.map((definition) => applyOne({ ...deps, rulesOf }, by, definition, opts)))),
     );
+    // Each was compared with every cluster: others get their turn.
+    await breathe();
   }
   const warnings = warningsOf(deps.state, parsed, rulesOf);
   const told = { ...(waits === null ? {} : { waits }), ...(warnings.length === 0 ? {} : { warnings }) };
@@ -108,7 +111,7 @@ function noClusters(
     const reason = `its selector (spec.clusters) matches none of the ${active.length} there are`;
     return [...suspended, `App ${app} goes to 0 clusters: ${reason}.`];
   }
-  if (selected.some((cluster) => isSelected({ spec }, cluster, rules))) return suspended;
+  if (selected.some(selectedBy({ spec }, rules))) return suspended;
   const reason = `the Project ${metadata.project} has none of the ${selected.length} that it selects`;
   return [...suspended, `App ${app} goes to 0 clusters: ${reason}.`];
 }
@@ -204,7 +207,7 @@ async function applyApp(deps: Deps, by: By, definition: AppDefinition, opts: App
   const before = state.app(name);
   const active = [...state.clusters.values()].filter((record) => record.revoked === null);
   const named = (of: AppDefinition, rules: ProjectRules): Set<string> =>
-    new Set(active.filter((cluster) => isSelected(of, cluster, rules)).map((cluster) => cluster.name));
+    new Set(active.filter(selectedBy(of, rules)).map((cluster) => cluster.name));
   const had = before === null ? new Set<string>() : named(before.definition, state.rulesOf(name.project));
   const has = named(definition, deps.rulesOf(name.project));
   return {
