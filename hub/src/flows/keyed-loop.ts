@@ -65,6 +65,11 @@ export class KeyedLoop {
     this.#pump();
   }
 
+  /** Whether a key is queued, runs, or is to be tried again: what came of it last is not the last word. */
+  isBusy(key: string): boolean {
+    return this.#queued.has(key) || this.#running.has(key) || this.#retrying.has(key);
+  }
+
   /** Resolves when nothing is queued or running. Keys that wait to be tried again do not count. */
   async idle(): Promise<void> {
     while (this.#running.size > 0 || (this.#isStarted && this.#queued.size > 0)) {

@@ -1,6 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import { AppError } from "@muster/shared/errors.ts";
 import { FakeClock } from "@muster/shared/testing/fake-clock.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { BundleInput } from "../ports/bundler.ts";
 import type { Store } from "../ports/store.ts";
 import { appOf, HubFixture, person, shop, sourceOf } from "../testing/hub-fixture.ts";
 
@@ -52,6 +54,30 @@ describe("a Revision that is not rendered", () => {
     await apply("two");
     await vi.waitFor(async () => expect((await problemOf("two"))?.message).toContain("apps/two"), soon);
   });
+});
+
+it("renders a commit that takes back the one that is being rendered", async () => {
+  await fixture.startHub();
+  const bundle = fixture.bundler.bundle.bind(fixture.bundler);
+  fixture.push(file("v1"));
+  await apply("shop");
+  await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(1), soon);
+  const { digest } = (await shopView()).release ?? {};
+  const gate = Promise.withResolvers<void>();
+  const slow = vi.spyOn(fixture.bundler, "bundle").mockImplementation(async (input: BundleInput) => {
+    await gate.promise;
+    return bundle(input);
+  });
+  fixture.push(file("v2"));
+  await fixture.wake();
+  await vi.waitFor(() => expect(slow).toHaveBeenCalled(), soon);
+  const trees = vi.spyOn(fixture.git, "treeAt");
+  const back = fixture.push(file("v1"));
+  await fixture.wake();
+  await vi.waitFor(() => expect(trees.mock.calls.map(([, commit]) => commit)).toContain(back), soon);
+  await setImmediate();
+  gate.resolve();
+  await vi.waitFor(async () => expect((await shopView()).release).toMatchObject({ number: 3, digest }), soon);
 });
 
 it("Apps of one repository whose renders hang hold up no App of another", async () => {

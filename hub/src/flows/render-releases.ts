@@ -134,8 +134,12 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     }
   }
 
-  /** All that its renders read is the same, nothing is wrong, and no pin waits for a Revision that meets it. */
+  /**
+   * All that its renders read is the same, nothing is wrong, no other commit is being rendered (this one may take it
+   * back), and no pin waits for a Revision that meets it.
+   */
   async function isUntouched(app: StoredApp, source: string, tree: SourceTree): Promise<boolean> {
+    if (loop.isBusy(app.uid)) return false;
     const rendering = renderings.get(app.uid);
     if (rendering?.rendered == null || rendering.problems.length > 0 || rendering.cover.length === 0) return false;
     if (state.intents.get(app.uid)?.pin != null) return false;
