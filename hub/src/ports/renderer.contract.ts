@@ -447,6 +447,21 @@ export function rendererContract(make: () => Promise<RendererSubject>, { withToo
       expect(pathsOfRendered(result)).toEqual(["app/templates/a.yaml"]);
     });
 
+    it("renders one chart under two aliases", async () => {
+      const dependency = (alias: string) =>
+        `- {name: db, version: 1.0.0, repository: 'file://../db', alias: ${alias}}\n`;
+      const files: Files = {
+        "app/Chart.yaml": chartYaml("shop", `dependencies:\n${dependency("orders")}${dependency("users")}`),
+        "app/values.yaml": "orders: {size: 1}\nusers: {size: 2}\n",
+        "db/Chart.yaml": chartYaml("db"),
+        "db/templates/a.yaml":
+          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Chart.Name }}-{{ .Values.size }}'}\n",
+      };
+      const text = textOf(await through(files, helmOptions()));
+      expect(text).toContain("orders-1");
+      expect(text).toContain("users-2");
+    });
+
     describe("out of an archive", () => {
       const packed = { name: "redis", version: "1.2.3", digest: "sha256:x" };
       const files: Files = { "app/values.yaml": "size: 3\n", "app/other.txt": "x" };

@@ -18,7 +18,7 @@ import {
   valuesName,
   WORKING_DIRECTORY,
 } from "./helm-arguments.ts";
-import { KnownCharts } from "./known-charts.ts";
+import { type ChartFacts, KnownCharts } from "./known-charts.ts";
 import { splitOutput } from "./split-output.ts";
 import { traceChart } from "./trace-chart.ts";
 
@@ -52,23 +52,22 @@ async function render(
   opts: RenderCallOptions,
 ): Promise<RenderResult> {
   const chart = job.chart === null ? job.request.path : (helmOptions(job).chart?.name ?? "chart");
-  const facts = await known.factsOf(job);
-  const { remoteSchema } = facts;
-  if (remoteSchema !== null) return invalid(schemaRemote(remoteSchema.url, joinPath(chart, remoteSchema.path)));
-  const values = valuesOf(job);
-  let args: readonly string[];
+  let prepared: Prepared;
   try {
-    args = helmArguments(job, values.length);
+    prepared = await prepare(known, job);
   } catch (error) {
     if (!isAppError(error, "too-large") && !isAppError(error, "invalid")) throw error;
     const fix = error.fix === undefined ? {} : { fix: error.fix };
     return invalid({ code: "InvalidField", message: `${error.message}.`, where: { path: chart }, ...fix });
   }
+  const { facts, values, args, files } = prepared;
+  const { remoteSchema } = facts;
+  if (remoteSchema !== null) return invalid(schemaRemote(remoteSchema.url, joinPath(chart, remoteSchema.path)));
   const end = await sandbox.run(
     {
       tool,
       args,
-      files: [...chartFiles(job), ...values.map(({ file }) => file), inlineValues(helmOptions(job))],
+      files,
       workingDirectory: WORKING_DIRECTORY,
       limits: job.limits,
     },
@@ -94,6 +93,24 @@ async function render(
     default:
       return assertNever(end);
   }
+}
+
+interface Prepared {
+  readonly facts: ChartFacts;
+  readonly values: ReturnType<typeof valuesOf>;
+  readonly args: readonly string[];
+  readonly files: readonly SandboxFile[];
+}
+
+/** @throws AppError as `helmArguments` and `placeCharts`. */
+async function prepare(known: KnownCharts, job: RenderJob): Promise<Prepared> {
+  const values = valuesOf(job);
+  return {
+    args: helmArguments(job, values.length),
+    facts: await known.factsOf(job),
+    values,
+    files: [...chartFiles(job), ...values.map(({ file }) => file), inlineValues(helmOptions(job))],
+  };
 }
 
 const invalid = (problem: Problem): RenderResult => ({ kind: "invalid", problems: [problem] });

@@ -5,7 +5,7 @@ import { RENDER_LIMITS, type RenderRequest, type TraceResult } from "../../../po
 import type { SourceTree, TreeEntry } from "../../../ports/source-tree.ts";
 import { readConfigFile } from "../read-config-file.ts";
 import { joinPath, type Place, pathMissing, pathOutside, quote, resolvePath, TracePaths } from "../trace-paths.ts";
-import { CHART_DEPTH_MAX, chartsOf, localDependencies } from "./chart-dependencies.ts";
+import { CHART_DEPTH_MAX, CHARTS_MAX, chartsOf, localDependencies } from "./chart-dependencies.ts";
 
 /**
  * What rendering a chart reads: all of the chart's directory (templates list it, `.Files` reads it, `.helmignore` takes
@@ -15,7 +15,7 @@ export async function traceChart(request: RenderRequest, trees: ReadonlyMap<stri
   const { path, options } = request;
   if (options.kind !== "helm") throw new Error(`a request for ${options.kind} came to the helm renderer`);
   const paths = new TracePaths(trees);
-  if (options.chart === null) await addChart(paths, { path, place: { path }, stack: [] });
+  if (options.chart === null) await addChart(paths, { path, place: { path }, stack: [], visits: { count: 0 } });
   for (const { source, path: written, isOptional } of options.valuesFiles) {
     const place: Place = { path };
     const resolved = resolvePath(source === "" ? path : "", written);
@@ -42,9 +42,18 @@ interface ChartVisit {
   readonly path: string;
   readonly place: Place;
   readonly stack: readonly string[];
+  /** Of all charts of this render. */
+  readonly visits: { count: number };
 }
 
-async function addChart(paths: TracePaths, { path, place, stack }: ChartVisit): Promise<void> {
+async function addChart(paths: TracePaths, { path, place, stack, visits }: ChartVisit): Promise<void> {
+  // Charts that each depend on several others would be endlessly many: nothing more is read once one is refused.
+  if (paths.problems.length > 0) return;
+  visits.count += 1;
+  if (visits.count > CHARTS_MAX) {
+    const message = `the charts that this one depends on are, each time counted, more than ${CHARTS_MAX}.`;
+    return paths.refuse({ code: "RenderFailed", message, where: { ...place }, fix: "Depend on fewer charts." });
+  }
   const tree = paths.tree("");
   const before = paths.problems.length;
   const [directory, chartFile] = [
@@ -74,7 +83,7 @@ async function addChart(paths: TracePaths, { path, place, stack }: ChartVisit): 
     else if (stack.includes(resolved) || resolved === path || stack.length >= CHART_DEPTH_MAX) {
       const message = `charts depend on one another in a circle, or more than ${CHART_DEPTH_MAX} deep.`;
       paths.refuse({ code: "RenderFailed", message, where: { ...from }, fix: "Take one of the dependencies out." });
-    } else await addChart(paths, { path: resolved, place: from, stack: [...stack, path] });
+    } else await addChart(paths, { path: resolved, place: from, stack: [...stack, path], visits });
   }
 }
 
