@@ -1,6 +1,10 @@
 import type { Problem } from "@muster/shared/model/problem.ts";
 
 const MESSAGE_LENGTH_MAX = 1_200;
+/** A template may fail with any text, and what is looked for in it stands at its beginning. */
+const LOOKED_INTO_MAX = 8_192;
+/** Begins only where no such word was begun: a long one is read once. */
+const TEMPLATE_NAME = /(?<![\w.@+/-])((?:[\w.@+-]+\/)+[\w.@+-]+)(?::(\d+))?(?::\d+)?/;
 
 export interface HelmPlaces {
   /** Where the chart is: of what is told of no file in particular. */
@@ -15,9 +19,9 @@ export interface HelmPlaces {
 
 /** What Helm said, told as a problem with paths of the repository. */
 export function explainHelm(errors: string, places: HelmPlaces): Problem {
-  let said = lastError(errors);
+  let said = lastError(errors).slice(0, LOOKED_INTO_MAX);
   for (const [name, path] of places.values) said = said.replaceAll(`../${name}`, path);
-  const template = /((?:[\w.@+-]+\/)+(?:[\w.@+-]+))(?::(\d+))?(?::\d+)?/.exec(said);
+  const template = TEMPLATE_NAME.exec(said);
 
   const missing = /missing in charts\/ directory: (.+)/.exec(said)?.[1];
   if (missing !== undefined) return dependencyMissing(missing.trim(), places);

@@ -22,7 +22,8 @@ export interface ChartFacts {
 const CHARTS_MAX = 512;
 /** Templates that are looked into: more of them than anyone writes would keep the hub from its work. */
 const SCANNED_BYTES_MAX = 8 * 1_024 * 1_024;
-const FILE_BYTES_MAX = 1_024 * 1_024;
+const FILE_BYTES_MAX = 256 * 1_024;
+const SCHEMA_BYTES_MAX = 2 * 1_024 * 1_024;
 /** As much as is read in about a millisecond. */
 const STRIDE_BYTES = 128 * 1_024;
 
@@ -56,18 +57,19 @@ async function findFacts(job: RenderJob): Promise<ChartFacts> {
     job.chart === null
       ? placeCharts(job)
       : (await unpackChart(job.chart)).map((file) => ({ ...file, source: joinPath(name, file.path) }));
-  const sources = new Map(files.map(({ path, source }) => [path, source] as const));
   return {
     remoteSchema: remoteSchemaOf(files),
     notices: await noticesOf(files),
     dependencyLines: linesOf(files.find(({ path }) => path === "Chart.yaml")),
-    pathOf: (template) => placeOf(template, sources),
+    pathOf: placesOf(files),
   };
 }
 
 function remoteSchemaOf(files: readonly PlacedFile[]): ChartFacts["remoteSchema"] {
   for (const { path, bytes } of files) {
     if (path !== "values.schema.json" && !path.endsWith("/values.schema.json")) continue;
+    // Of one that is larger, Helm says it.
+    if (bytes.length > SCHEMA_BYTES_MAX) continue;
     const url = /"\$ref"\s*:\s*"((?:https?|file):[^"]*)"/.exec(new TextDecoder().decode(bytes))?.[1];
     if (url !== undefined) return { url, path };
   }
@@ -93,7 +95,7 @@ async function noticesOf(files: readonly PlacedFile[]): Promise<readonly Problem
 
 function linesOf(chart: PlacedFile | undefined): ReadonlyMap<string, number> {
   const lines = new Map<string, number>();
-  const text = chart === undefined ? "" : new TextDecoder().decode(chart.bytes);
+  const text = chart === undefined ? "" : new TextDecoder().decode(chart.bytes.subarray(0, FILE_BYTES_MAX));
   for (const [index, line] of text.split("\n").entries()) {
     const name = /(?:^|[\s{,-])name:\s*["']?([\w.-]+)/.exec(line)?.[1];
     // The first is the chart's own, wherever it stands.
@@ -102,13 +104,23 @@ function linesOf(chart: PlacedFile | undefined): ReadonlyMap<string, number> {
   return lines;
 }
 
-/** Helm names charts by their names, and folders may be called otherwise. */
-function placeOf(template: string, sources: ReadonlyMap<string, string>): string | null {
-  const inside = template.split("/").slice(1).join("/");
-  const exact = sources.get(inside);
-  if (exact !== undefined) return exact;
-  const ending = /charts\/[^/]+(\/(?:templates|crds)\/.*)$/.exec(inside)?.[1];
-  if (ending === undefined) return null;
-  for (const [path, source] of sources) if (path.startsWith("charts/") && path.endsWith(ending)) return source;
-  return null;
+/**
+ * Where templates stand, by the names that Helm gives them. It names charts by their names, and folders may be called
+ * otherwise: then the file of the same place in some chart is taken.
+ */
+function placesOf(files: readonly PlacedFile[]): ChartFacts["pathOf"] {
+  const sources = new Map(files.map(({ path, source }) => [path, source] as const));
+  const inCharts = new Map<string, string>();
+  for (const { path, source } of files) {
+    if (!path.startsWith("charts/")) continue;
+    const ending = /charts\/[^/]+(\/(?:templates|crds)\/.*)$/.exec(path)?.[1];
+    if (ending !== undefined && !inCharts.has(ending)) inCharts.set(ending, source);
+  }
+  return (template) => {
+    const inside = template.slice(template.indexOf("/") + 1);
+    const exact = sources.get(inside);
+    if (exact !== undefined) return exact;
+    const ending = /charts\/[^/]+(\/(?:templates|crds)\/.*)$/.exec(inside)?.[1];
+    return ending === undefined ? null : (inCharts.get(ending) ?? null);
+  };
 }

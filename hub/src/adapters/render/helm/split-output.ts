@@ -2,6 +2,8 @@ import type { RenderedManifest } from "../../../ports/renderer.ts";
 
 const SEPARATOR = Buffer.from("---\n# Source: ");
 const DOCUMENT = Buffer.from("---\n");
+/** More than a bundle may hold objects: who writes so many is refused anyway, and none of them waits to be told apart. */
+const PARTS_MAX = 25_000;
 
 /**
  * What `helm template` wrote, by the templates that it came out of, ordered by path. `pathOf` says where a template
@@ -9,8 +11,10 @@ const DOCUMENT = Buffer.from("---\n");
  */
 export function splitOutput(output: Buffer, pathOf: (name: string) => string): readonly RenderedManifest[] {
   const parts = new Map<string, Buffer[]>();
+  let count = 0;
   for (let start = nextStart(output, 0); start >= 0; ) {
-    const end = nextStart(output, start + SEPARATOR.length);
+    count += 1;
+    const end = count < PARTS_MAX ? nextStart(output, start + SEPARATOR.length) : -1;
     const part = output.subarray(start, end < 0 ? output.length : end);
     const lineEnd = part.indexOf("\n", SEPARATOR.length);
     const name = part.subarray(SEPARATOR.length, lineEnd < 0 ? part.length : lineEnd).toString("utf8");

@@ -1,6 +1,8 @@
 import type { Problem } from "@muster/shared/model/problem.ts";
 
 const MESSAGE_LENGTH_MAX = 1_200;
+/** Of thousands of files, each is looked for in it: the last words are those that tell. */
+const LOOKED_INTO_MAX = 16_384;
 
 /** What kustomize said, told as a problem at the file that it is about, as far as it says which. */
 export function explainKustomize(
@@ -8,7 +10,8 @@ export function explainKustomize(
   { kustomization, paths }: { kustomization: string; paths: ReadonlySet<string> },
 ): Problem {
   const said = lastError(errors).replaceAll("/trees/own/", "");
-  const path = mentioned(said, paths) ?? byName(said, paths) ?? kustomization;
+  const ending = said.slice(-LOOKED_INTO_MAX);
+  const path = mentioned(ending, paths) ?? byName(ending, paths) ?? kustomization;
   const line = /\bline (\d+)\b/.exec(said)?.[1];
   const isAliasBomb = /excessive aliasing|exceeded max alias|excessively aliased/i.test(said);
   return {
