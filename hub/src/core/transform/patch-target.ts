@@ -1,5 +1,6 @@
 import type { Manifest } from "@muster/shared/manifest/parse.ts";
 import { groupOf } from "@muster/shared/model/object-ref.ts";
+import { wholeWord } from "@muster/shared/whole-word.ts";
 import type { ObjectPatch, PatchTarget } from "./bundle-transform.ts";
 import { parseLabelQuery } from "./label-query.ts";
 
@@ -35,10 +36,8 @@ function filterOfTarget(target: PatchTarget, namespace: string): ObjectFilter {
   for (const [field, read] of Object.entries(parts)) {
     const pattern = target[field as keyof typeof parts];
     if (pattern === undefined || pattern === "") continue;
-    let regex: RegExp;
-    try {
-      regex = new RegExp(`^(?:${pattern})$`);
-    } catch {
+    const matches = wholeWord(pattern);
+    if (matches === null) {
       return {
         kind: "invalid",
         field: `target.${field}`,
@@ -46,7 +45,7 @@ function filterOfTarget(target: PatchTarget, namespace: string): ObjectFilter {
         fix: `Write the ${field} as it is, or a regular expression: ".*" stands for anything.`,
       };
     }
-    words.push((manifest) => regex.test(read(manifest)));
+    words.push((manifest) => matches(read(manifest)));
   }
   for (const field of ["labelSelector", "annotationSelector"] as const) {
     const query = target[field];
