@@ -15,7 +15,10 @@ async function world() {
   const bundler = notingRefs(new FakeBundler(), store);
   const side = async (names: readonly string[], namespace = "shop") => {
     const bytes = new TextEncoder().encode(names.map((name) => `ConfigMap ${name}`).join("\n"));
-    const result = await bundler.bundle({ files: [{ path: "a.yaml", bytes }], limits: BUNDLE_LIMITS }, { signal });
+    const result = await bundler.bundle(
+      { files: [{ path: "a.yaml", bytes }], limits: BUNDLE_LIMITS },
+      { signal, fairnessKey: "" },
+    );
     if (result.kind === "invalid") throw new Error("not rendered");
     return { digest: result.bundle.digest, objects: names.length, namespace };
   };

@@ -12,6 +12,7 @@ import {
 } from "./bundler.ts";
 
 const never = new AbortController().signal;
+const call = { signal: never, fairnessKey: "https://git.example.com/one.git" };
 
 type Files = Record<string, string | Uint8Array>;
 
@@ -47,7 +48,7 @@ export function bundlerContract(make: () => Bundler): void {
     afterEach(() => bundler.close());
 
     const render = (files: Files, limits: Partial<BundleLimits> = {}, signal = never) =>
-      bundler.bundle(inputOf(files, limits), { signal });
+      bundler.bundle(inputOf(files, limits), { ...call, signal });
 
     it("gives a bundle that can be taken apart again", async () => {
       const result = await render({
@@ -134,7 +135,7 @@ export function bundlerContract(make: () => Bundler): void {
         'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "a-${cluster.name}"}\ndata: {k: "${A:-x} ${B}"}\n';
 
       it("leaves them alone unless told, and tells them when asked", async () => {
-        const result = await bundler.bundle({ ...file(text), collectReferences: true }, { signal: never });
+        const result = await bundler.bundle({ ...file(text), collectReferences: true }, call);
         expect(result).toMatchObject({
           bundle: { objects: [{ name: "a-${cluster.name}" }] },
           references: ["A", "B", "cluster.name"],
@@ -144,13 +145,13 @@ export function bundlerContract(make: () => Bundler): void {
           bundle: { digest: result.kind === "rendered" && result.bundle.digest },
           references: [],
         });
-        expect(await bundler.bundle({ ...file(text), substitute: null }, { signal: never })).toEqual(silent);
+        expect(await bundler.bundle({ ...file(text), substitute: null }, call)).toEqual(silent);
       });
 
       it("substitutes them, so that equal values are equal bundles", async () => {
         const values = { B: "b", "cluster.name": "prod-1", unused: "1" };
         const options = { substitute: { values }, collectReferences: true };
-        const result = await bundler.bundle({ ...file(text), ...options }, { signal: never });
+        const result = await bundler.bundle({ ...file(text), ...options }, call);
         expect(result).toMatchObject({
           bundle: { objects: [{ name: "a-prod-1" }] },
           references: ["A", "B", "cluster.name"],
@@ -161,7 +162,7 @@ export function bundlerContract(make: () => Bundler): void {
 
       it("names one that has no value", async () => {
         const substitute = { values: { "cluster.nam": "x", B: "b" } };
-        const problems = problemsOf(await bundler.bundle({ ...file(text), substitute }, { signal: never }));
+        const problems = problemsOf(await bundler.bundle({ ...file(text), substitute }, call));
         expect(problems).toEqual([
           expect.objectContaining({
             code: "UnknownVariable",
@@ -178,7 +179,7 @@ export function bundlerContract(make: () => Bundler): void {
         "b.yaml": manifestFile(configMap("b")),
       };
       const transform = (change: BundleTransform, more: Files = {}, limits: Partial<BundleLimits> = {}) =>
-        bundler.bundle({ ...inputOf({ ...files, ...more }, limits), transform: change }, { signal: never });
+        bundler.bundle({ ...inputOf({ ...files, ...more }, limits), transform: change }, call);
       const objectsOf = (result: BundleResult): Manifest[] => {
         if (result.kind !== "rendered") throw new Error(JSON.stringify(result));
         const { objects } = decodeBundle(result.bundle.compressed, { bytesMax: 1_000_000 });
@@ -241,10 +242,7 @@ export function bundlerContract(make: () => Bundler): void {
           ],
         } as const;
         const input = inputOf({ "v.yaml": manifestFile(configMap("from-${V}")) });
-        const result = await bundler.bundle(
-          { ...input, substitute: { values: { V: "v" } }, transform: change },
-          { signal: never },
-        );
+        const result = await bundler.bundle({ ...input, substitute: { values: { V: "v" } }, transform: change }, call);
         expect(objectsOf(result)).toMatchObject([{ metadata: { name: "from-v" }, data: { patched: "${KEPT}" } }]);
       });
 
@@ -292,7 +290,7 @@ export function bundlerContract(make: () => Bundler): void {
         } as const;
         const result = await bundler.bundle(
           { ...inputOf(many), transform: { patches: [{ target: {}, patch }], namePrefix: "p-" } },
-          { signal: never },
+          call,
         );
         expect(result.kind === "rendered" && [result.bundle.objects.length, result.bundle.objects[0]?.name]).toEqual([
           20_000,

@@ -57,6 +57,12 @@ export type BundleResult =
   /** The same input will always fail: every problem names file, line and rule. */
   | { readonly kind: "invalid"; readonly problems: readonly Problem[] };
 
+export interface BundleCallOptions {
+  readonly signal: AbortSignal;
+  /** Who asks: what one of them asks for never holds up the others. */
+  readonly fairnessKey: string;
+}
+
 /** Turns files into a bundle, off the main thread, deterministically: equal input and version give equal digests. */
 export interface Bundler {
   readonly kind: "plain";
@@ -65,6 +71,6 @@ export interface Bundler {
   /** Something may have to be rendered soon: what takes a while to start may start now. */
   prepare(): void;
   /** @throws AppError "unavailable" when no worker could do it in time, "cancelled". */
-  bundle(input: BundleInput, opts: { signal: AbortSignal }): Promise<BundleResult>;
+  bundle(input: BundleInput, opts: BundleCallOptions): Promise<BundleResult>;
   close(): Promise<void>;
 }

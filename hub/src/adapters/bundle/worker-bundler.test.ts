@@ -14,7 +14,7 @@ describe("plain bundler's workers", () => {
     return bundler;
   };
   afterEach(() => Promise.all(renderers.splice(0).map((bundler) => bundler.close())));
-  const { signal } = new AbortController();
+  const opts = { signal: new AbortController().signal, fairnessKey: "one" };
 
   it("tell a file that takes all memory as that file's fault, and live on", async () => {
     const bundler = make({ workers: 1, limits: { workerMemoryMb: 32 } });
@@ -22,13 +22,13 @@ describe("plain bundler's workers", () => {
     const small = { path: "a.yaml", bytes: Buffer.from(manifestFile(configMap("a"))) };
     const result = await bundler.bundle(
       { files: [small, { path: "sub/greedy.yaml", bytes: greedy }], limits: BUNDLE_LIMITS },
-      { signal },
+      opts,
     );
     expect(result).toEqual({
       kind: "invalid",
       problems: [expect.objectContaining({ code: "RenderFailed", where: { path: "sub/greedy.yaml" } })],
     });
-    expect(await bundler.bundle({ files: [small], limits: BUNDLE_LIMITS }, { signal })).toMatchObject({
+    expect(await bundler.bundle({ files: [small], limits: BUNDLE_LIMITS }, opts)).toMatchObject({
       kind: "rendered",
     });
   });
@@ -37,15 +37,15 @@ describe("plain bundler's workers", () => {
     const bundler = make({ workers: 1 });
     const slow = Buffer.from(`x: [${"{a: 1},".repeat(400_000)}]\n`);
     const files = Array.from({ length: 20 }, (_, i) => ({ path: `slow-${i}.yaml`, bytes: slow }));
-    await expect(
-      bundler.bundle({ files, limits: { ...BUNDLE_LIMITS, timeoutMsMax: 2_000 } }, { signal }),
-    ).rejects.toThrow(/rendering took longer than 2 s, while reading slow-\d+\.yaml/);
+    await expect(bundler.bundle({ files, limits: { ...BUNDLE_LIMITS, timeoutMsMax: 2_000 } }, opts)).rejects.toThrow(
+      /rendering took longer than 2 s, while reading slow-\d+\.yaml/,
+    );
   });
 
   it("refuse more than may wait", async () => {
     const bundler = make({ workers: 1, limits: { queueLengthMax: 2 } });
     const input = { files: [{ path: "a.yaml", bytes: Buffer.from("a: 1") }], limits: BUNDLE_LIMITS };
-    const renders = await Promise.allSettled(Array.from({ length: 5 }, () => bundler.bundle(input, { signal })));
+    const renders = await Promise.allSettled(Array.from({ length: 5 }, () => bundler.bundle(input, opts)));
     const refused = renders.filter((render) => render.status === "rejected");
     expect(refused.map(({ reason }) => reason.code)).toEqual(["unavailable", "unavailable"]);
   });

@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { AppError, isAppError, messageOf } from "@muster/shared/errors.ts";
 import { type Log, silentLog } from "@muster/shared/log.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
-import type { BundleInput, BundleResult, Bundler } from "../../ports/bundler.ts";
+import type { BundleCallOptions, BundleInput, BundleResult, Bundler } from "../../ports/bundler.ts";
 import { nothingRendered } from "./bundle-manifests.ts";
 import { type BundleAnswer, type BundleTask, packFiles } from "./bundle-task.ts";
 import { WorkerCrash, WorkerPool } from "./worker-pool.ts";
@@ -20,6 +20,9 @@ export interface WorkerBundlerLimits {
   readonly queueLengthMax: number;
   readonly idleMs: number;
 }
+
+/** For whom no worker is at work, while others keep all of them busy. */
+const SPARE_MAX = 1;
 
 export const WORKER_BUNDLER_LIMITS: WorkerBundlerLimits = {
   workerMemoryMb: 384,
@@ -49,6 +52,7 @@ export function createWorkerBundler(options: WorkerBundlerOptions): Bundler {
         resourceLimits: { maxOldGenerationSizeMb: limits.workerMemoryMb, maxYoungGenerationSizeMb: 4 },
       }),
     workersMax: options.workers,
+    spareMax: SPARE_MAX,
     queueLengthMax: limits.queueLengthMax,
     idleMs: limits.idleMs,
     onCrash: (err) => log.warn({ err }, "render worker died"),
@@ -58,7 +62,7 @@ export function createWorkerBundler(options: WorkerBundlerOptions): Bundler {
     kind: "plain",
     version: VERSION,
     prepare: () => pool.warm(),
-    bundle: (input, { signal }) => bundle(pool, limits, input, signal),
+    bundle: (input, opts) => bundle(pool, limits, input, opts),
     close: () => pool.close(),
   };
 }
@@ -67,7 +71,7 @@ async function bundle(
   pool: WorkerPool,
   limits: WorkerBundlerLimits,
   input: BundleInput,
-  signal: AbortSignal,
+  { signal, fairnessKey }: BundleCallOptions,
 ): Promise<BundleResult> {
   const { files, ...options } = input;
   if (files.length === 0) return invalid(nothingRendered(0));
@@ -80,6 +84,7 @@ async function bundle(
     return await pool.run<BundleAnswer>({
       message,
       transfer: [message.contents],
+      group: fairnessKey,
       what: "rendering",
       timeoutMs: input.limits.timeoutMsMax,
       signal,

@@ -26,14 +26,16 @@ function makePool(options: Partial<WorkerPoolOptions> = {}) {
       return worker;
     },
     workersMax: 2,
+    spareMax: 1,
     queueLengthMax: 10,
     idleMs: 60_000,
     ...options,
   });
   pools.push(pool);
-  const run = (message: unknown, opts: { timeoutMs?: number; signal?: AbortSignal } = {}) =>
+  const run = (message: unknown, opts: { timeoutMs?: number; signal?: AbortSignal; group?: string } = {}) =>
     pool.run<number>({
       message,
+      group: opts.group ?? "one",
       what: "doubling",
       timeoutMs: opts.timeoutMs ?? 10_000,
       signal: opts.signal ?? new AbortController().signal,
@@ -103,6 +105,24 @@ describe("WorkerPool", () => {
     expect(await run(3)).toBe(6);
     pool.warm();
     await vi.waitFor(() => expect(pool.size).toBe(0));
+  });
+
+  it("has a worker for whom none works, while another group keeps all of them busy", async () => {
+    const { pool, run } = makePool({ workersMax: 1 });
+    const hanging = ["hang", "hang", "hang"].map((task) => run(task, { group: "hostile" }).catch(() => {}));
+    expect(await run(1, { group: "other" })).toBe(2);
+    expect(await run(2, { group: "other" })).toBe(4);
+    expect(pool.size).toBe(2);
+    await pool.close();
+    await Promise.all(hanging);
+  });
+
+  it("lets groups take turns", async () => {
+    const { run } = makePool({ workersMax: 1, spareMax: 0 });
+    const order: string[] = [];
+    const noting = (name: string, group: string) => run(1, { group }).then(() => order.push(name));
+    await Promise.all([noting("a1", "a"), noting("a2", "a"), noting("a3", "a"), noting("b1", "b")]);
+    expect(order).toEqual(["a1", "a2", "b1", "a3"]);
   });
 
   it("closes at once, whatever runs", async () => {

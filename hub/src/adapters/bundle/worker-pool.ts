@@ -7,6 +7,8 @@ export interface WorkerPoolOptions {
   /** Starts a worker that answers every message with exactly one, and handles them one at a time. */
   readonly startWorker: () => Worker;
   readonly workersMax: number;
+  /** Workers beyond those, only for a group of which none runs: so that one which fills all others keeps nobody waiting. */
+  readonly spareMax: number;
   /** Tasks that may wait; one more is refused. */
   readonly queueLengthMax: number;
   /** A worker that had nothing to do for so long is stopped. */
@@ -18,6 +20,8 @@ export interface WorkerPoolOptions {
 export interface PoolTask {
   readonly message: unknown;
   readonly transfer?: readonly Transferable[];
+  /** Groups take turns. */
+  readonly group: string;
   /** For messages of errors: begins a sentence. */
   readonly what: string;
   /** How long the worker may take, and how long the task may wait for one before that. */
@@ -26,16 +30,19 @@ export interface PoolTask {
 }
 
 /**
- * A few threads that take tasks one at a time, first come first served.
+ * A few threads that take tasks one at a time: groups take turns, each first come first served.
  *
  * A task is waiting, then running, then settled. A running task that is cancelled or out of time costs its worker: a
  * thread deep in a computation can only be ended, and a fresh one takes its place when there is work. So one hostile
- * input holds up one worker for one deadline and nobody else, and what it did to that worker's memory goes with it.
+ * input holds up one worker for one deadline, many of one group hold up their own group, and what a task did to its
+ * worker's memory goes with the worker.
  */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #members = new Set<Member>();
-  readonly #waiting = new Set<Job>();
+  /** In the order of the groups' turns. */
+  readonly #waiting = new Map<string, Set<Job>>();
+  #waitingTotal = 0;
   #closed = false;
 
   constructor(options: WorkerPoolOptions) {
@@ -61,14 +68,15 @@ export class WorkerPool {
   run<T>(task: PoolTask): Promise<T> {
     if (this.#closed) return Promise.reject(closed(task));
     if (task.signal.aborted) return Promise.reject(abortedBy(task.signal, task.what));
-    if (this.#waiting.size >= this.#options.queueLengthMax) {
-      return Promise.reject(new AppError("unavailable", `${task.what} was refused: ${this.#waiting.size} others wait`));
+    if (this.#waitingTotal >= this.#options.queueLengthMax) {
+      return Promise.reject(new AppError("unavailable", `${task.what} was refused: ${this.#waitingTotal} others wait`));
     }
     return new Promise<T>((resolve, reject) => {
       const job = new Job(task, resolve as (value: unknown) => void, reject);
-      job.onSettled = () => this.#waiting.delete(job);
+      job.onSettled = () => this.#dequeue(job);
       job.startTimer(`${task.what} found no free worker within`);
-      this.#waiting.add(job);
+      this.#waiting.set(task.group, (this.#waiting.get(task.group) ?? new Set()).add(job));
+      this.#waitingTotal += 1;
       this.#dispatch();
     });
   }
@@ -76,7 +84,7 @@ export class WorkerPool {
   /** Cancels what waits and runs, and ends every worker. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const job of [...this.#waiting]) job.fail(closed(job.task));
+    for (const jobs of [...this.#waiting.values()]) for (const job of [...jobs]) job.fail(closed(job.task));
     await Promise.all(
       [...this.#members].map((member) => {
         member.job?.fail(closed(member.job.task));
@@ -86,17 +94,37 @@ export class WorkerPool {
   }
 
   #dispatch(): void {
-    for (const job of this.#waiting) {
-      const member = this.#freeMember();
-      if (!member) return;
-      this.#waiting.delete(job);
-      this.#assign(member, job);
+    for (let job = this.#nextJob(); job !== null; job = this.#nextJob()) {
+      this.#dequeue(job);
+      this.#assign(this.#freeMember(), job);
     }
   }
 
-  #freeMember(): Member | undefined {
-    for (const member of this.#members) if (!member.job) return member;
-    return this.#members.size < this.#options.workersMax ? this.#startMember() : undefined;
+  /** The first of the group whose turn it is, if there is a worker for it. */
+  #nextJob(): Job | null {
+    if (this.#closed) return null;
+    const { workersMax, spareMax } = this.#options;
+    const busy = [...this.#members].flatMap(({ job }) => (job === null ? [] : [job.task.group]));
+    if (busy.length >= workersMax + spareMax) return null;
+    for (const [group, [first]] of this.#waiting) {
+      if (first !== undefined && (busy.length < workersMax || !busy.includes(group))) return first;
+    }
+    return null;
+  }
+
+  /** Its group has the last turn from then on. */
+  #dequeue(job: Job): void {
+    const { group } = job.task;
+    const jobs = this.#waiting.get(group);
+    if (jobs === undefined || !jobs.delete(job)) return;
+    this.#waitingTotal -= 1;
+    this.#waiting.delete(group);
+    if (jobs.size > 0) this.#waiting.set(group, jobs);
+  }
+
+  #freeMember(): Member {
+    for (const member of this.#members) if (member.job === null) return member;
+    return this.#startMember();
   }
 
   #assign(member: Member, job: Job): void {

@@ -8,7 +8,7 @@ import { stableJson } from "@muster/shared/stable-json.ts";
 import type { BundleFacts } from "../../core/documents/release.ts";
 import type { ObjectScope } from "../../core/policy.ts";
 import type { VariantInput } from "../../core/variants.ts";
-import { BUNDLE_LIMITS, type Bundler } from "../../ports/bundler.ts";
+import { BUNDLE_LIMITS, type BundleLimits, type Bundler } from "../../ports/bundler.ts";
 import type { ResolvedChart } from "../../ports/chart-source.ts";
 import type { HubMetrics } from "../../ports/metrics.ts";
 import {
@@ -160,8 +160,8 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
       const made = await manifestsOf(job, traced, signal);
       if (made.kind === "invalid") return made;
       const result = await bundler.bundle(
-        { files: made.manifests, collectReferences: true, limits: BUNDLE_LIMITS },
-        { signal },
+        { files: made.manifests, collectReferences: true, limits: limitsOf(traced) },
+        { signal, fairnessKey: job.fairnessKey },
       );
       // Manifests may make no sense before their variables are filled in: what is mentioned is found all the same.
       const references: References =
@@ -207,9 +207,9 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
           files: made.manifests,
           substitute: values === null ? null : { values },
           transform,
-          limits: BUNDLE_LIMITS,
+          limits: limitsOf(traced),
         },
-        { signal },
+        { signal, fairnessKey: job.fairnessKey },
       );
       if (sealed.kind === "invalid") {
         return remember(outcomes, key, {
@@ -220,7 +220,8 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
       const storing = clock.now();
       const { digest, bytes, objects, compressed } = sealed.bundle;
       hold(digest);
-      await blobs.put(digest, compressed);
+      // Another zstd may have compressed the same bundle to other bytes: those that are there do.
+      if (!(await blobs.has(digest))) await blobs.put(digest, compressed);
       metrics.took("store", clock.now() - storing);
       return remember(outcomes, key, {
         ...common,
@@ -232,6 +233,10 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
     },
   };
 }
+
+/** How large a file may be is a matter of what people write: all that kustomize builds comes as one. */
+const limitsOf = ({ renderer }: Traced): BundleLimits =>
+  renderer.kind === "plain" ? BUNDLE_LIMITS : { ...BUNDLE_LIMITS, fileBytesMax: RENDER_LIMITS.outputBytesMax };
 
 /** A render that was too slow may be quick another time: nothing is remembered of it. */
 const isTheInputs = (problems: readonly Problem[]): boolean => problems.every(({ code }) => code !== "RenderTimeout");
