@@ -51,6 +51,13 @@ describe("coverOf", () => {
   });
 });
 
+it("is found quickly, however many directories were read", () => {
+  const files = Array.from({ length: 5_000 }, (_, index) => file(`lib/directory-of-some-length-${index}/a.yaml`));
+  const began = performance.now();
+  expect(coverOf(closure({ files }), "apps/shop")).toHaveLength(5_000);
+  expect(performance.now() - began).toBeLessThan(100);
+});
+
 it("names closures by their content", () => {
   const one = closure({ files: [file("a.yaml")] });
   expect(closureHash(one)).toBe(closureHash(closure({ files: [file("a.yaml")] })));

@@ -26,17 +26,21 @@ const isWithin = (path: string, directory: string): boolean =>
  * parent directory, or by itself where it lies in the root.
  */
 export function coverOf(closure: Closure, appPath: string): readonly { source: string; path: string }[] {
-  const cover = new Map<string, { source: string; path: string }>();
-  const add = (source: string, path: string): void => {
-    for (const known of cover.values()) if (known.source === source && isWithin(path, known.path)) return;
-    for (const [key, known] of cover) if (known.source === source && isWithin(known.path, path)) cover.delete(key);
-    cover.set(`${source}\0${path}`, { source, path });
-  };
+  const places = new Map<string, { source: string; path: string }>();
+  const add = (source: string, path: string): void => void places.set(keyOf(source, path), { source, path });
   const isOwn = (source: string, path: string): boolean => source === "" && appPath !== "" && isWithin(path, appPath);
   for (const { source, path } of closure.directories) add(source, path);
   for (const { source, path } of [...closure.files, ...closure.absent]) {
     if (isOwn(source, path)) add("", appPath);
     else add(source, parentOf(path) === "" ? path : parentOf(path));
   }
-  return [...cover.values()];
+  return [...places.values()].filter(({ source, path }) => {
+    for (let at = path; at !== ""; ) {
+      at = parentOf(at);
+      if (places.has(keyOf(source, at))) return false;
+    }
+    return true;
+  });
 }
+
+const keyOf = (source: string, path: string): string => `${source}\0${path}`;
