@@ -1,7 +1,12 @@
+import { silentLog } from "@muster/shared/log.ts";
+import { FakeClock } from "@muster/shared/testing/fake-clock.ts";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { openSqliteStore } from "../adapters/store/sqlite/open.ts";
 import { RELEASES_KEPT_MIN } from "../core/plan-retention.ts";
 import type { Store } from "../ports/store.ts";
 import { appOf, HubFixture, person, shop, sourceOf } from "../testing/hub-fixture.ts";
+import type { HubState } from "./hub-state.ts";
+import { createSweep } from "./sweep.ts";
 
 const soon = { timeout: 5_000, interval: 5 };
 const file = (version: number) => ({ "apps/shop/web.yaml": `Deployment web v${version}` });
@@ -57,4 +62,38 @@ it.each(["before", "after"] as const)("keeps a Release that a rollback chooses j
   await done.promise;
   await vi.waitFor(async () => expect((await shopView()).placements[0]?.assigned?.release).toBe(1), soon);
   expect((await fixture.store.documents.list("releases")).some(({ key }) => key.endsWith("/00000001"))).toBe(true);
+});
+
+it("looks through Releases once, however many blobs go", async () => {
+  const clock = new FakeClock(2 * 60 * 60_000);
+  const { blobs, documents } = await openSqliteStore({ file: ":memory:", clock: new FakeClock(0) });
+  const kept = { app: "app-1", number: 1, bundle: null, input: { charts: [], others: [], commit: "c" }, table: {} };
+  const nothing = { values: () => [], entries: () => [], get: () => null };
+  const state = {
+    ...Object.fromEntries(["lateVariants", "clusters", "definitions", "sourceStatuses"].map((name) => [name, nothing])),
+    ...Object.fromEntries(["definitionReads", "assigned", "observed", "presence"].map((name) => [name, nothing])),
+    releases: { values: () => [kept] },
+    intents: nothing,
+    appByUid: () => ({}),
+  };
+  const tableOf = vi.fn(async () => ({ variants: [{ bundle: { digest: "needed" } }], targets: {} }));
+  const sweep = createSweep({
+    state: state as unknown as HubState,
+    store: { blobs, documents },
+    identities: { forget: async () => true },
+    renders: { forget: () => {} },
+    held: { isHeld: (name) => name === "held" },
+    contents: { tableOf: tableOf as never },
+    artifacts: { collect: async () => {} },
+    audit: { flush: async () => {}, isDrained: () => true } as never,
+    clock,
+    log: silentLog,
+  });
+  const spared = ["needed", "held"];
+  const swept = Array.from({ length: 50 }, (_, index) => `bundle-${index}`);
+  for (const name of [...spared, ...swept]) await blobs.put(name, new Uint8Array(8));
+  await sweep.run();
+  const left = await Array.fromAsync(blobs.list());
+  expect(left.map(({ name }) => name).sort()).toEqual(spared.sort());
+  expect(tableOf).toHaveBeenCalledTimes(1);
 });

@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from "node:timers/promises";
 import type { Clock } from "@muster/shared/clock.ts";
 import type { Log } from "@muster/shared/log.ts";
 import type { AppUid, ClusterId, CommitId } from "@muster/shared/model/ids.ts";
@@ -19,6 +20,12 @@ import type { RenderReleases } from "./render-releases.ts";
 const EVERY_MS = 10 * 60_000;
 /** A bundle younger than this may belong to a Release that is just being written. */
 const BUNDLE_AGE_MS_MIN = 60 * 60_000;
+/**
+ * How long it counts which blobs Releases need. What a Release that was made since then names is held for longer than
+ * this; asked anew for each blob, a fleet's Releases would be looked through thousands of times.
+ */
+const JUDGED_MS_MAX = 30_000;
+const RELEASES_BURST = 500;
 
 export interface Sweep {
   /** One round; also run every ten minutes once started. */
@@ -73,22 +80,29 @@ export function createSweep(deps: {
   async function sweepReleases(): Promise<void> {
     const apps = new Set([...state.releases.values()].map((release) => release.app));
     for (const uid of apps) {
+      if (stopping.signal.aborted) return;
+      // Each App's clusters are looked through, and there may be many of both.
+      await breathe();
       if (state.intents.get(uid) === null && state.appByUid(uid) !== null) continue;
+      const kept = keptReleases(uid);
       for (const [number, release] of [...state.releasesOf(uid)]) {
-        if (isKept(uid, number) || release.audit.some((entry) => !audit.isDrained(entry.id))) continue;
+        if (kept.has(number) || release.audit.some((entry) => !audit.isDrained(entry.id))) continue;
+        // Judged at the last moment.
+        if (keptReleases(uid).has(number)) continue;
         await state.releases.remove(releaseKey(uid, number));
         // A rollback may have chosen it in this very moment, and been acknowledged.
-        if (isKept(uid, number)) await state.releases.write(releaseKey(uid, number), (current) => current ?? release);
+        if (keptReleases(uid, number).has(number))
+          await state.releases.write(releaseKey(uid, number), (current) => current ?? release);
       }
     }
   }
 
-  /** Judged one by one, at the last moment. */
-  function isKept(uid: AppUid, number: number): boolean {
+  /** `and`: one that may be gone already. */
+  function keptReleases(uid: AppUid, and: number | null = null): ReadonlySet<number> {
     const intent = state.intents.get(uid);
-    if (intent === null) return false;
-    const numbers = new Set([...state.releasesOf(uid).keys(), number]);
-    return releasesToKeep([...numbers], intent, state.entriesOf(uid).values()).has(number);
+    if (intent === null) return new Set();
+    const numbers = new Set([...state.releasesOf(uid).keys(), ...(and === null ? [] : [and])]);
+    return releasesToKeep([...numbers], intent, state.entriesOf(uid).values());
   }
 
   async function sweepBlobs(): Promise<void> {
@@ -96,14 +110,17 @@ export function createSweep(deps: {
     const old: { name: string; bytes: number }[] = [];
     for await (const blob of store.blobs.list()) if (blob.storedAt <= young) old.push(blob);
     let needed = await neededBlobs();
+    let judged = clock.now();
     for (const blob of old) {
       if (stopping.signal.aborted) return;
       // The list of what is in a bundle is kept beside it.
       const name = bundleOfBlob(blob.name);
       if (needed.has(name) || held.isHeld(name)) continue;
-      // Judged at the last moment: a Release may have been made since the round began.
-      needed = await neededBlobs();
-      if (needed.has(name) || held.isHeld(name)) continue;
+      if (clock.now() - judged > JUDGED_MS_MAX) {
+        needed = await neededBlobs();
+        judged = clock.now();
+        if (needed.has(name) || held.isHeld(name)) continue;
+      }
       await store.blobs.delete(blob.name);
       log.debug({ blob: blob.name, bytes: blob.bytes }, "blob swept");
     }
@@ -112,7 +129,8 @@ export function createSweep(deps: {
   /** Bundles, tables of variants and chart archives of every Release that is kept. */
   async function neededBlobs(): Promise<ReadonlySet<string>> {
     const names = new Set<string>();
-    for (const release of [...state.releases.values()]) {
+    for (const [index, release] of [...state.releases.values()].entries()) {
+      if (index % RELEASES_BURST === RELEASES_BURST - 1) await breathe();
       if (release.bundle) names.add(release.bundle.digest);
       for (const { digest } of release.input.charts) names.add(chartBlob(digest));
       if (release.table === null) continue;
