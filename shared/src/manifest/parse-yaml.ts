@@ -2,9 +2,8 @@ import { type Event, parseEvents, YAMLException } from "js-yaml";
 import { TOO_DEEP } from "./compose-yaml.ts";
 import { YamlFault, type YamlLimits } from "./yaml-limits.ts";
 
-/** The most lines of one document that are indented for its author, and the most characters read for that. */
+/** The most lines of one document that are indented for its author. */
 const REPAIRS_MAX = 500;
-const REPAIR_CHARACTERS_MAX = 32 * 1024 * 1024;
 
 /**
  * kubectl takes `[...]`, `{...}` and quoted text whose later lines are indented too little: a closing bracket at the
@@ -21,7 +20,7 @@ export function parseYaml(written: string, limits: YamlLimits): { source: string
       const message = "not valid YAML: this line is indented too little.";
       const fix = "Indent the lines inside brackets or quotes further than the key they belong to.";
       const refused = new ParseFault(error.code, message, source, error.offset, fix);
-      if (repairs >= REPAIRS_MAX || repairs * source.length > REPAIR_CHARACTERS_MAX) throw refused;
+      if (repairs >= REPAIRS_MAX || repairs * source.length > limits.repairCharactersMax) throw refused;
       const repaired = indentLine(source, error.offset);
       if (repaired === null) throw refused;
       source = repaired;

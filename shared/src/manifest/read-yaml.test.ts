@@ -137,6 +137,19 @@ describe("documents", () => {
     ]);
   });
 
+  it("mends only as much as it is told", () => {
+    const yaml = `a: [\n${"1,\n".repeat(100)}]`;
+    expect(readAll(yaml)).toEqual([expect.objectContaining({ kind: "document" })]);
+    expect(readAll(yaml, { repairCharactersMax: 1_000 })).toEqual([expect.objectContaining({ kind: "broken" })]);
+  });
+
+  it("looks for directives once, whatever the text begins with", () => {
+    const yaml = `%YAML 1.1\n${"#\n".repeat(4_000)}${"---\n".repeat(100_000)}`;
+    const began = performance.now();
+    readAll(yaml, { documentsMax: 10 });
+    expect(performance.now() - began).toBeLessThan(200);
+  });
+
   it("keeps a separator inside a line, and one with text behind it", () => {
     expect(summary("a: x ---\nb: |\n  ---\n---x: 1\n")).toEqual([[1, 1, { a: "x ---", b: "---\n", "---x": 1 }]]);
     expect(summary("--- {a: 1}\n--- # next\nb: 2\n...\n")).toEqual([

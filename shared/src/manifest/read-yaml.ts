@@ -137,7 +137,7 @@ function* splitDocuments(text: string): Generator<string, void, void> {
     const after = text.charCodeAt(at + 4);
     if (!(Number.isNaN(after) || after === 0x20 || after === 0x09 || after === 0x0a || after === 0x0d)) continue;
     const part = text.slice(start, at + 1);
-    if (/^(?:(?:%[^\n]*|[ \t]*(?:#[^\n]*)?)\r?\n)*$/.test(part.slice(0, 4_096)) && /^%/m.test(part)) continue;
+    if (isDirectives(part)) continue;
     yield part;
     start = at + 1;
   }
@@ -145,6 +145,12 @@ function* splitDocuments(text: string): Generator<string, void, void> {
   // kubectl ends the last line like all others, which a block of text at the end shows.
   yield last === "" || last.endsWith("\n") ? last : `${last}\n`;
 }
+
+/** Directives are short, so that a long text is not looked through again for every `---` in it. */
+const DIRECTIVES_LENGTH_MAX = 4_096;
+
+const isDirectives = (part: string): boolean =>
+  part.length <= DIRECTIVES_LENGTH_MAX && /^%/m.test(part) && /^(?:(?:%[^\n]*|[ \t]*(?:#[^\n]*)?)\r?\n)*$/.test(part);
 
 /** Offset of the deepest part of `path` that is written below the node at `index`. */
 function locate(source: string, events: readonly Event[], index: number, path: YamlPath): number {

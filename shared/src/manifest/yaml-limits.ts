@@ -9,6 +9,8 @@ export interface YamlLimits {
   /** What the aliases of one document stand for, written out: nodes, and characters of text. */
   readonly aliasNodesMax: number;
   readonly aliasCharactersMax: number;
+  /** Characters read again because lines inside brackets or quotes are indented too little, each time counted. */
+  readonly repairCharactersMax: number;
 }
 
 export const YAML_LIMITS: YamlLimits = {
@@ -18,6 +20,7 @@ export const YAML_LIMITS: YamlLimits = {
   depthMax: 100,
   aliasNodesMax: 50_000,
   aliasCharactersMax: 4 * 1024 * 1024,
+  repairCharactersMax: 32 * 1024 * 1024,
 };
 
 /** Something in a file that cannot be read, with the place in it. Thrown inside the reader, returned by it. */

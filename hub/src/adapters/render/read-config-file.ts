@@ -20,6 +20,7 @@ const LIMITS: YamlLimits = {
   nodesMax: 20_000,
   aliasNodesMax: 2_000,
   aliasCharactersMax: 256 * 1_024,
+  repairCharactersMax: 512 * 1_024,
 };
 
 /** The documents of a YAML file of a tree; null, and a problem noted, when it cannot be read. */

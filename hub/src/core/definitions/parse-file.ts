@@ -27,6 +27,7 @@ export const DEFINITION_LIMITS: YamlLimits = {
   fileBytesMax: 1024 * 1024,
   documentsMax: 2_000,
   nodesMax: 50_000,
+  repairCharactersMax: 1024 * 1024,
 };
 
 /** Of one document; the rest is found when these are mended. */
