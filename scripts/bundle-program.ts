@@ -1,7 +1,7 @@
 // Bundles one program into a folder that plain `node` can run without node_modules.
 //
-// Files that are named by `new URL("./name", import.meta.url)` come along: `*.worker.ts` is bundled as a program of its
-// own, anything else (SQL, schemas) is copied. All outputs lie flat in one folder, so `./` is right from each of them.
+// Files that are named by `new URL("./name", import.meta.url)` come along: `*.worker.ts` (a thread) and `*-main.ts` (a process) are
+// bundled as programs of their own, anything else (SQL, schemas) is copied. All outputs lie flat in one folder, so `./` is right from each of them.
 import { copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { build, type Plugin } from "esbuild";
@@ -102,7 +102,7 @@ function followNeighbours(found: {
             () => false,
           );
           if (!isFile) problems.push({ text: `${path} names ${neighbour}, which is not a file` });
-          else if (neighbour.endsWith(".worker.ts")) found.outputs.set(neighbour, outputName(neighbour, ".js"));
+          else if (/(\.worker|-main)\.ts$/.test(neighbour)) found.outputs.set(neighbour, outputName(neighbour, ".js"));
           else found.assets.set(neighbour, outputName(neighbour, null));
         }
         if ([...source.matchAll(anyUrlFromHere)].length !== neighbours.length) {

@@ -1,17 +1,20 @@
 /** The renderers' contract against the real helm and kustomize, on this machine and in a process of their own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { openRemoteRenderers } from "@muster/hub/adapters/render/open-remote-renderers.ts";
 import { openRenderers } from "@muster/hub/adapters/render/open-renderers.ts";
 import { createRendererProcess } from "@muster/hub/create-renderer-process.ts";
+import { openHubRenderers } from "@muster/hub/open-hub-renderers.ts";
 import { type RendererSubject, rendererContract } from "@muster/hub/ports/renderer.contract.ts";
 import { readRendererConfig } from "@muster/hub/renderer-config.ts";
 import { MemoryTree } from "@muster/hub/testing/memory-tree.ts";
 import { kustomizeOptions, renderThrough } from "@muster/hub/testing/render-through.ts";
 import { silentLog } from "@muster/shared/log.ts";
+import { systemClock } from "@muster/shared/system-clock.ts";
 import { describe, expect, it, vi } from "vitest";
 import { binaryPath, isBuilt } from "../control-plane/build/cache-folder.ts";
 import { tools } from "../control-plane/versions.ts";
@@ -22,6 +25,8 @@ const helm = binaryPath(tools.helm, "helm");
 const kustomize = binaryPath(tools.kustomize, "kustomize");
 const rendererMain = join(import.meta.dirname, "../../hub/src/renderer-main.ts");
 
+const elsewhere = { where: "elsewhere; there: " };
+const CONFIG_MAP = "{ apiVersion: v1, kind: ConfigMap, metadata: { name: a } }";
 const makeFolder = () => mkdtempSync(join(tmpdir(), "muster-renderers-"));
 
 async function onThisMachine(): Promise<RendererSubject> {
@@ -50,7 +55,7 @@ async function inAProcess(): Promise<RendererSubject & { readonly child: ChildPr
     rmSync(folder, { recursive: true });
   };
   await vi.waitFor(() => expect(existsSync(socket)).toBe(true), { timeout: 20_000, interval: 50 });
-  return { ...closingToo(await openRemoteRenderers({ kind: "socket", path: socket }), stop), child, folder };
+  return { ...closingToo(await openRemoteRenderers({ kind: "socket", path: socket }, elsewhere), stop), child, folder };
 }
 
 async function overTls(): Promise<RendererSubject> {
@@ -76,15 +81,38 @@ async function overTls(): Promise<RendererSubject> {
   const renderer = await createRendererProcess(config, silentLog);
   const address = { kind: "tls", host: "127.0.0.1", port: renderer.port, root: server.certificate } as const;
   await expect(
-    openRemoteRenderers({ ...address, certificate: server.certificate, key: server.key }),
+    openRemoteRenderers({ ...address, certificate: server.certificate, key: server.key }, elsewhere),
     "somebody whose certificate is of another root",
   ).rejects.toMatchObject({ code: "unavailable" });
-  const opened = await openRemoteRenderers({ ...address, certificate: client.certificate, key: client.key });
+  const opened = await openRemoteRenderers({ ...address, certificate: client.certificate, key: client.key }, elsewhere);
   return closingToo(opened, async () => {
     await renderer.close();
     rmSync(folder, { recursive: true });
   });
 }
+
+/** As a hub starts it. */
+async function besideAHub(): Promise<RendererSubject & { readonly folder: string }> {
+  const folder = makeFolder();
+  const opened = await openHubRenderers(
+    { "data-dir": folder, "render-processes": 2, "log-level": "silent", helm, kustomize },
+    { clock: systemClock, random: () => 0, log: silentLog },
+  );
+  return { ...closingToo(opened, async () => rmSync(folder, { recursive: true })), folder };
+}
+
+/** The processes whose command line names a folder. */
+const processesOf = (folder: string): number[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(folder);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
 
 const closingToo = (opened: RendererSubject, more: () => Promise<void>): RendererSubject => ({
   renderers: opened.renderers,
@@ -97,6 +125,7 @@ const closingToo = (opened: RendererSubject, more: () => Promise<void>): Rendere
 describe.skipIf(!areBuilt)("renderers (npm run control-plane -- build helm kustomize)", () => {
   describe("on this machine", () => rendererContract(onThisMachine, { withTools: true }));
   describe("in a process of their own", () => rendererContract(inAProcess, { withTools: true }));
+  describe("beside a hub", () => rendererContract(besideAHub, { withTools: true }));
   describe("over TLS", () => rendererContract(overTls, { withTools: true }));
 
   it("are unavailable, and not wrong, when their process is gone", async () => {
@@ -107,8 +136,55 @@ describe.skipIf(!areBuilt)("renderers (npm run control-plane -- build helm kusto
     rmSync(subject.folder, { recursive: true });
     const rendering = renderThrough(subject.renderers.kustomize, tree, kustomizeOptions());
     await expect(rendering).rejects.toMatchObject({ code: "unavailable", isRetryable: true });
-    await expect(openRemoteRenderers({ kind: "socket", path: "/no/such/socket" })).rejects.toMatchObject({
+    await expect(openRemoteRenderers({ kind: "socket", path: "/no/such/socket" }, elsewhere)).rejects.toMatchObject({
       code: "unavailable",
     });
+  });
+
+  it("beside a hub are started again when they are killed, and are gone when it closes", async () => {
+    const subject = await besideAHub();
+    const tree = new MemoryTree({ "app/kustomization.yaml": "resources: [a.yaml]", "app/a.yaml": CONFIG_MAP });
+    const render = () => renderThrough(subject.renderers.kustomize, tree, kustomizeOptions());
+    await expect(render()).resolves.toMatchObject({ kind: "rendered" });
+    const [first, ...others] = processesOf(subject.folder);
+    expect(others).toEqual([]);
+    process.kill(first as number, "SIGKILL");
+    await vi.waitFor(async () => expect(await render()).toMatchObject({ kind: "rendered" }), { timeout: 20_000 });
+    expect(processesOf(subject.folder)).not.toContain(first);
+    await subject.close();
+    expect(processesOf(subject.folder)).toEqual([]);
+  });
+
+  it("beside a hub end with it, also when it is killed", async () => {
+    const folder = makeFolder();
+    const script = join(folder, "hub.ts");
+    const module = pathToFileURL(join(import.meta.dirname, "../../hub/src/open-hub-renderers.ts")).href;
+    const shared = pathToFileURL(join(import.meta.dirname, "../../shared/src")).href;
+    const config = { "data-dir": folder, "render-processes": 2, "log-level": "silent", helm, kustomize };
+    writeFileSync(
+      script,
+      `import { openHubRenderers } from ${JSON.stringify(module)};
+       import { systemClock } from ${JSON.stringify(`${shared}/system-clock.ts`)};
+       import { silentLog } from ${JSON.stringify(`${shared}/log.ts`)};
+       await openHubRenderers(${JSON.stringify(config)}, { clock: systemClock, random: () => 0, log: silentLog });
+       console.log("serving");`,
+    );
+    const hub = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(hub.stdout, "data");
+    expect(processesOf(join(folder, "render"))).toHaveLength(1);
+    hub.kill("SIGKILL");
+    await vi.waitFor(() => expect(processesOf(join(folder, "render"))).toEqual([]), { timeout: 10_000 });
+    rmSync(folder, { recursive: true });
+  });
+
+  it("beside a hub say which binary cannot be run, and what to do", async () => {
+    const folder = makeFolder();
+    const opening = openHubRenderers(
+      { "data-dir": folder, "render-processes": 2, "log-level": "silent", helm: "/no/such/helm", kustomize },
+      { clock: systemClock, random: () => 0, log: silentLog },
+    );
+    await expect(opening).rejects.toMatchObject({ code: "invalid", fix: expect.stringContaining("--helm") });
+    expect(readdirSync(join(folder, "render"))).toEqual([]);
+    rmSync(folder, { recursive: true });
   });
 });

@@ -122,7 +122,7 @@ async function open(
   closers.push(() => verifier.close());
   const bundler = createWorkerBundler({ workers: config["render-workers"], log });
   closers.push(() => bundler.close());
-  const { renderers, close: closeRenderers } = await openHubRenderers(config, log);
+  const { renderers, close: closeRenderers } = await openHubRenderers(config, { clock, random: Math.random, log });
   closers.push(() => closeRenderers());
   const http = createHttpClient({ dispatcherOf });
   closers.push(() => http.close());

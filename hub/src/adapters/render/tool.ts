@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { constants } from "node:fs";
-import { access, chmod, copyFile, link, mkdir } from "node:fs/promises";
+import { constants, linkSync, mkdirSync } from "node:fs";
+import { access, chmod, copyFile, mkdir } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { AppError, messageOf } from "@muster/shared/errors.ts";
@@ -34,7 +34,7 @@ export interface ToolOptions {
  */
 export async function openTool(options: ToolOptions): Promise<Tool | null> {
   const { name, directory, versionArguments } = options;
-  const found = options.path === null ? await onPath(name) : resolve(options.path);
+  const found = await findTool(name, options.path);
   if (found === null) return null;
   const folder = join(directory, name);
   const binary = join(folder, "bin", name);
@@ -68,10 +68,14 @@ export async function openTool(options: ToolOptions): Promise<Tool | null> {
 }
 
 /** Makes the tool part of a sandbox's own root. */
-export async function linkTool(tool: Tool, root: string): Promise<void> {
-  await mkdir(join(root, "bin"), { mode: 0o755 });
-  await link(tool.binary, join(root, "bin", tool.name));
+export function linkTool(tool: Tool, root: string): void {
+  mkdirSync(join(root, "bin"), { mode: 0o755 });
+  linkSync(tool.binary, join(root, "bin", tool.name));
 }
+
+/** The path of what was named, there or not; else the first of its name on the path, and null if there is none. */
+export const findTool = async (name: string, path: string | null): Promise<string | null> =>
+  path === null ? onPath(name) : resolve(path);
 
 async function onPath(name: string): Promise<string | null> {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {

@@ -31,6 +31,8 @@ export type RendererAddress =
 
 export interface RemoteRenderersOptions {
   readonly address: RendererAddress;
+  /** For people, before what is told of its isolation there. */
+  readonly where: string;
   /** What a render reads is found out here: trees do not travel. */
   readonly tracers: Readonly<Record<RemoteKind, Renderer["trace"]>>;
 }
@@ -47,7 +49,7 @@ const SOCKETS_MAX = 64;
 const PASSED_ON: readonly ErrorCode[] = ["invalid", "too-large", "unavailable"];
 
 /**
- * Kustomize and helm that run in another container.
+ * Kustomize and helm that run in another process.
  * @throws AppError "unavailable" when it cannot be reached, "unsupported" when it speaks otherwise.
  */
 export async function createRemoteRenderers(options: RemoteRenderersOptions): Promise<RemoteRenderers> {
@@ -58,7 +60,7 @@ export async function createRemoteRenderers(options: RemoteRenderersOptions): Pr
       return remote.factsOf(kind).version;
     },
     get isolation() {
-      return `in a container of its own; there: ${remote.factsOf(kind).isolation}`;
+      return `${options.where}${remote.factsOf(kind).isolation}`;
     },
     prepare: () => {},
     trace: options.tracers[kind],

@@ -1,3 +1,4 @@
+import { lstatSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -70,6 +71,7 @@ export async function serveRenderers(
         );
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.maxConnections = CONNECTIONS_MAX;
+  if (listen.kind === "socket") removeLeftSocket(listen.path);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     if (listen.kind === "socket") server.listen(listen.path, resolve);
@@ -84,6 +86,11 @@ export async function serveRenderers(
         server.closeAllConnections();
       }),
   };
+}
+
+/** One that was killed leaves its socket, and nobody could listen there again. */
+function removeLeftSocket(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path, { force: true });
 }
 
 async function answer(
