@@ -38,7 +38,8 @@ export class FakeClock implements Clock {
         signal?.removeEventListener("abort", onAbort);
       };
       const sleeper: Sleeper = {
-        due: this.#now + Math.max(0, ms),
+        // A clock tells whole milliseconds, however long somebody sleeps.
+        due: this.#now + Math.max(0, Math.round(ms)),
         wake: () => {
           finish();
           resolve();
