@@ -1,14 +1,9 @@
-// npm run bench -- NAME [NAME…]     run, and record bench/results/NAME.json and the table
-// npm run bench -- NAME --only PART[,PART…]  run some of its parts, and record nothing
-// npm run bench -- --all            run them all
-// npm run bench -- --list           name them
-// npm run bench -- --readme         write bench/README.md from the recorded results
-// npm run bench -- --readme --check fail if it is not what the results say
+// `npm run bench -- NAME`: runs benchmarks and records what they say. See `usage`.
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
+import { readArguments } from "@muster/shared/read-arguments.ts";
 import { type Bench, onlyParts } from "./define-bench.ts";
 import { machineInWords } from "./measure/machine.ts";
 import { renderResults } from "./results-table.ts";
@@ -18,16 +13,34 @@ const folder = import.meta.dirname;
 const resultsFolder = join(folder, "results");
 const readme = join(folder, "README.md");
 
-const { values: options, positionals: names } = parseArgs({
-  allowPositionals: true,
-  options: {
-    all: { type: "boolean", default: false },
-    only: { type: "string" },
-    list: { type: "boolean", default: false },
-    readme: { type: "boolean", default: false },
-    check: { type: "boolean", default: false },
+const usage = `Usage: npm run bench -- NAME [NAME...]
+
+  NAME [NAME...]            run, and record bench/results/NAME.json and the table
+  NAME --only PART[,PART]   run some of its parts, and record nothing
+  --all                     run them all
+  --list                    name them, and their parts
+  --readme                  write bench/README.md from the recorded results
+  --readme --check          fail if it is not what the results say
+`;
+
+const { values: options, positionals: names } = readArguments(
+  {
+    allowPositionals: true,
+    options: {
+      all: { type: "boolean", default: false },
+      only: { type: "string" },
+      list: { type: "boolean", default: false },
+      readme: { type: "boolean", default: false },
+      check: { type: "boolean", default: false },
+    },
   },
-});
+  { usage, refuse },
+);
+
+function refuse(text: string): never {
+  process.stderr.write(`bench: ${text}`);
+  process.exit(2);
+}
 
 if (options.readme) writeReadme(options.check);
 else {
@@ -43,7 +56,7 @@ else {
 }
 
 async function runThem(benches: readonly Bench[]): Promise<void> {
-  if (benches.length === 0) throw new Error("name a benchmark: npm run bench -- NAME (--list names them)");
+  if (benches.length === 0) refuse(`Name a benchmark.\n\n${usage}`);
   const interrupt = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => interrupt.abort(new Error(`interrupted by ${signal}`)));
@@ -51,7 +64,7 @@ async function runThem(benches: readonly Bench[]): Promise<void> {
   for (const bench of benches) {
     console.log(`${bench.name}: ${bench.describe}`);
     const startedAt = performance.now();
-    const chosen = options.only === undefined ? bench : onlyParts(bench, options.only);
+    const chosen = options.only === undefined ? bench : partsOf(bench, options.only);
     const result = await runBench(chosen, {
       commit: commitInWords(),
       date: new Date().toISOString(),
@@ -70,6 +83,14 @@ async function runThem(benches: readonly Bench[]): Promise<void> {
     }
   }
   if (options.only === undefined) writeReadme(false);
+}
+
+function partsOf(bench: Bench, names: string): Bench {
+  try {
+    return onlyParts(bench, names);
+  } catch (error) {
+    return refuse(`${(error as Error).message}.\n`);
+  }
 }
 
 async function loadBenches(): Promise<Bench[]> {
@@ -91,7 +112,7 @@ async function loadBenches(): Promise<Bench[]> {
 function findBench(benches: readonly Bench[], name: string): Bench {
   const found = benches.find((bench) => bench.name === name);
   if (found === undefined)
-    throw new Error(`no benchmark "${name}"; there are: ${benches.map((one) => one.name).join(", ")}`);
+    return refuse(`There is no benchmark "${name}"; there are: ${benches.map((one) => one.name).join(", ")}.\n`);
   return found;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Test control planes by hand: `npm run control-plane -- up --clusters 2`. See `usage`.
  */
-import { parseArgs } from "node:util";
+import { readArguments } from "@muster/shared/read-arguments.ts";
 import { buildTools } from "./build/build-tools.ts";
 import { cacheRoot, isBuilt, toolFolder } from "./build/cache-folder.ts";
 import { goVersion } from "./build/go-build.ts";
@@ -17,16 +17,25 @@ const usage = `Usage: npm run control-plane -- COMMAND
   status     say what is built, and where
 `;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    clusters: { type: "string", default: "1" },
-    kubernetes: { type: "string", default: "newest" },
-    nodes: { type: "string", default: "1" },
-    "no-controllers": { type: "boolean", default: false },
-    "audit-log": { type: "boolean", default: false },
+const { values, positionals } = readArguments(
+  {
+    allowPositionals: true,
+    options: {
+      clusters: { type: "string", default: "1" },
+      kubernetes: { type: "string", default: "newest" },
+      nodes: { type: "string", default: "1" },
+      "no-controllers": { type: "boolean", default: false },
+      "audit-log": { type: "boolean", default: false },
+    },
   },
-});
+  {
+    usage,
+    refuse(text) {
+      process.stderr.write(`control-plane: ${text}`);
+      process.exit(2);
+    },
+  },
+);
 
 const [command, ...rest] = positionals;
 try {

@@ -3,16 +3,29 @@
 //   npm run demo               then stays, with a live table, until Ctrl-C
 //   npm run demo -- --once     exits when the story is over; not with 0 if a step failed
 //   npm run demo -- --verbose  writes hub's and agents' logs to standard error
-import { parseArgs } from "node:util";
 import { createLog } from "@muster/shared/log.ts";
+import { readArguments } from "@muster/shared/read-arguments.ts";
 import { pino } from "pino";
 import { EXIT } from "../failure.ts";
 import { systemTerminal } from "../system-terminal.ts";
 import { runDemo } from "./run-demo.ts";
 
-const { values: flags } = parseArgs({
-  options: { once: { type: "boolean", default: false }, verbose: { type: "boolean", default: false } },
-});
+const usage = `Usage: npm run demo -- [--once] [--verbose]
+
+  --once     exit when the story is over; not with 0 if a step failed
+  --verbose  write the logs of hub and agents to standard error
+`;
+
+const { values: flags } = readArguments(
+  { options: { once: { type: "boolean", default: false }, verbose: { type: "boolean", default: false } } },
+  {
+    usage,
+    refuse(text) {
+      process.stderr.write(`demo: ${text}`);
+      process.exit(EXIT.usage);
+    },
+  },
+);
 const terminal = systemTerminal();
 const log = createLog({
   name: "demo",
