@@ -31,3 +31,13 @@ export class Failure extends Error {
     this.fix = opts.fix;
   }
 }
+
+/** To scripts, 1 says that something differs: what could not be compared is something else. */
+export async function asTrouble<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exitCode !== EXIT.failed) throw error;
+    throw new Failure(EXIT.usage, error.message, { fix: error.fix, cause: error });
+  }
+}

@@ -91,6 +91,34 @@ storefront/shop      r42  4f2c9e1 Raise the timeout       37/40       36       0
     }
   });
 
+  it("shows a commit that is held as what it is, and not as a failure", async () => {
+    const commit = "88a01d3aa0000000000000000000000000000000";
+    const held = { commit, subject: "Sneak in", author: "Eve", reason: "unsigned.", since: "2026-03-03T13:05:00.000Z" };
+    const problem = {
+      code: "CommitHeld" as const,
+      message: "Commit 88a01d3 is held: unsigned.",
+      where: {},
+      fix: "Sign.",
+    };
+    const source = aSource({ state: "Held", held, problems: [problem] });
+    const status = aStatus({ sources: [source, { ...source, name: "new", revision: null }] });
+    const answers = { "GET /v1/status": status, "GET /v1/sources": { items: [source] } };
+    const { out } = await muster(["status"], answers);
+    expect(out).toContain("storefront/fleet at 4f2c9e1 (88a01d3 is held) · storefront/new: 88a01d3 is held");
+    expect(out).toContain(`! Source storefront/fleet, Source storefront/new
+  Commit 88a01d3 is held: unsigned.
+  Sign.`);
+    expect(out).not.toContain("✗");
+    const listed = await muster(["get", "sources"]);
+    expect(listed.out).toMatch(/storefront\/fleet +Held /);
+  });
+
+  it("tells what is only worth knowing of an App as such", async () => {
+    const notice = { code: "ChartKept" as const, message: "web 1.0.0 is rendered from the archive.", where: {} };
+    const { out } = await muster(["status"], { "GET /v1/status": aStatus({ apps: [anApp({ notices: [notice] })] }) });
+    expect(out).toContain("! storefront/shop\n  web 1.0.0 is rendered from the archive.");
+  });
+
   it("answers programs in JSON, with ISO times", async () => {
     const { out } = await muster(["status", "-o", "json"], { "GET /v1/status": aStatus() });
     expect(JSON.parse(out)).toEqual(aStatus());
@@ -268,9 +296,18 @@ spec:
   source: { name: fleet, path: apps/shop }
   clusters: { matchLabels: { tier: prod } }
 `;
-  const result = (loses: string[]) => ({
-    results: [{ kind: "App", name: "storefront/shop", outcome: "changed", gains: ["prod-eu-2"], loses }],
+  const result = (loses: string[], more: object = {}) => ({
+    results: [{ kind: "App", name: "storefront/shop", outcome: "changed", gains: ["prod-eu-2"], loses, ...more }],
     dryRun: false,
+  });
+
+  it.each([
+    [{ deletes: true }, "Objects are deleted from a cluster that loses an App. Go on?"],
+    [{ deletes: false }, "The objects stay (onUnplaced: keep), and nobody looks after them any more. Go on?"],
+  ])("says what becomes of the objects: %j", async (more, question) => {
+    const answers = { "POST /v1/apply": result(["prod-eu-1"], more) };
+    const { questions } = await muster(["apply", "-f", "-"], answers, { answer: false, input: definitions });
+    expect(questions).toEqual([question]);
   });
 
   it("asks the hub first, then does it", async () => {
@@ -338,6 +375,15 @@ describe("rollback", () => {
     const { calls, out } = await muster(words, { "POST /v1/rollbacks": view });
     expect(calls).toHaveLength(1);
     expect(out).toContain("Nothing was changed.");
+  });
+
+  it("holds an App where it is when that is what is asked for, and says that nothing moves", async () => {
+    const words = ["rollback", "storefront/shop", "--to", "r41", "--reason", "sale"];
+    const { out, err } = await muster(words, { "POST /v1/rollbacks": { ...view, from: 41 } }, { answer: true });
+    expect(err).toContain(
+      "This holds storefront/shop at r41 (commit 1d0aa42), which is what it runs by now: nothing moves.",
+    );
+    expect(out).toMatch(/^Held storefront\/shop at r41/);
   });
 
   it("needs a reason", async () => {

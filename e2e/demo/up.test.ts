@@ -8,7 +8,10 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { describeWithClusters } from "../control-plane/describe-with-clusters.ts";
 import type { TestCluster } from "../control-plane/provider.ts";
 import { eventually } from "../fleet/eventually.ts";
+import { pathWithTools } from "../fleet/muster.ts";
+import { renderToolsAvailability } from "../fleet/render-tools.ts";
 
+const tools = await renderToolsAvailability();
 const main = join(import.meta.dirname, "../../cli/src/main.ts");
 
 let folder: string;
@@ -79,6 +82,33 @@ describe("muster up without contexts", () => {
     expect(await up.ended).toBe(0);
     expect(existsSync(join(folder, "home/.local/state/muster/up"))).toBe(false);
     expect((await musterOnce(["status"])).output).toContain("No hub is set.");
+  });
+
+  test.runIf(tools.ok)("runs a kustomization and a chart as they are, found by looking", async () => {
+    const chart = {
+      "chart/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+      "chart/values.yaml": "greeting: welcome\n",
+      "chart/templates/a.yaml": configMap("a", "{{ .Values.greeting }}"),
+    };
+    const overlay = {
+      "base/kustomization.yaml": "resources: [a.yaml]\n",
+      "base/a.yaml": configMap("a", "1"),
+      "overlay/kustomization.yaml": "resources: [../base]\nnamePrefix: web-\n",
+    };
+    await repository.commit({ ...chart, ...overlay }, "First");
+    for (const path of ["chart", "overlay"]) {
+      const up = muster(["up", "--repo", repository.url, "--path", path], { PATH: pathWithTools });
+      await eventually(async () => expect(await apps()).toMatchObject([{ summary: { clusters: 3, healthy: 3 } }]));
+      expect(up.output()).toContain(`1 object in ${path}`);
+      expect((await musterOnce(["down"])).exitCode).toBe(0);
+      expect(await up.ended).toBe(0);
+    }
+  });
+
+  test("says what is missing where there is no helm", async () => {
+    await repository.commit({ "chart/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n" }, "First");
+    const { exitCode, output } = await musterOnce(["up", "--repo", repository.url, "--path", "chart"], { PATH: "" });
+    expect([exitCode, output]).toEqual([1, expect.stringContaining("helm")]);
   });
 
   test("refuses what cannot be rendered, with file and line, before anything starts", async () => {

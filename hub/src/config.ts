@@ -1,7 +1,10 @@
 import { parseDuration } from "@muster/shared/duration.ts";
 import { AppError } from "@muster/shared/errors.ts";
+import { RELEASE_HISTORY_MAX } from "@muster/shared/model/definitions/app.ts";
 import { flagsText, readFlags } from "@muster/shared/read-flags.ts";
 import { z } from "zod";
+import { BUNDLE_BYTES_CEILING, BUNDLE_LIMITS, type BundleLimits } from "./core/bundle-limits.ts";
+import { RELEASE_HISTORY_LIMIT } from "./core/plan-retention.ts";
 import { REMOVAL_GUARD, type RemovalGuard } from "./core/removal-brake.ts";
 
 /** `host:port`, `[::1]:port`; port 0 chooses a free one. */
@@ -48,6 +51,14 @@ const chartPoll = duration("5m").refine(
   (ms) => ms >= CHART_POLL_MS.min && ms <= CHART_POLL_MS.max,
   "it is between 1s and 24h",
 );
+
+const MEBIBYTE = 1024 * 1024;
+
+/** Bytes, from `32Mi`, as Kubernetes writes it, or `32MiB`. */
+const mebibytes = z
+  .string()
+  .regex(/^\d{1,6}Mi(B)?$/, "write it as 32Mi")
+  .transform((text) => Number.parseInt(text, 10) * MEBIBYTE);
 
 const count = z.coerce.number().int().min(0).max(1_000_000);
 const percent = z.coerce.number().int().min(0).max(100);
@@ -142,6 +153,26 @@ export const hubConfig = z.strictObject({
   "require-projects": yesOrNo
     .prefault("false")
     .describe("whether a Project that nobody defined is an error; otherwise it has no limits, as `default` has none"),
+  "release-history-limit": z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(RELEASE_HISTORY_MAX)
+    .default(RELEASE_HISTORY_LIMIT)
+    .describe(
+      "how many of an App's newest Releases are kept to roll back to, beside those that run or are pinned, unless its definition says it (releaseHistoryLimit)",
+    ),
+  "bundle-bytes-max": mebibytes
+    .refine((bytes) => bytes >= MEBIBYTE && bytes <= BUNDLE_BYTES_CEILING, "it is between 1Mi and 64Mi")
+    .prefault(`${BUNDLE_LIMITS.bundleBytesMax / MEBIBYTE}Mi`)
+    .describe("how large all objects of an App may be together in one cluster, as canonical JSON"),
+  "bundle-objects-max": z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(BUNDLE_LIMITS.objectsMax)
+    .describe("how many objects of an App there may be in one cluster"),
   "removal-guard-pairs": count
     .default(REMOVAL_GUARD.pairs)
     .describe("placements (an App in a cluster) that may go at once without a person's approval"),
@@ -169,6 +200,9 @@ const fixes: Readonly<Partial<Record<string, string>>> = {
   "link-address": "Give --link-address hub.example.com:8444.",
   heartbeat: "Give --heartbeat 15s.",
   "chart-poll": "Give --chart-poll 5m.",
+  "release-history-limit": `Give --release-history-limit 10, or another number from 1 to ${RELEASE_HISTORY_MAX}.`,
+  "bundle-bytes-max": "Give --bundle-bytes-max 32Mi.",
+  "bundle-objects-max": "Give --bundle-objects-max 20000.",
   renderer: "Give --renderer unix:/run/muster/renderer.sock.",
   "require-projects": "Give --require-projects true.",
   "allow-file-urls": "Give --allow-file-urls true.",
@@ -205,4 +239,11 @@ export const removalGuardOf = (config: HubConfig): RemovalGuard => ({
   pairsPercent: config["removal-guard-pairs-percent"],
   objects: config["removal-guard-objects"],
   objectsPercent: config["removal-guard-objects-percent"],
+});
+
+/** What one bundle may hold. */
+export const bundleLimitsOf = (config: HubConfig): BundleLimits => ({
+  ...BUNDLE_LIMITS,
+  bundleBytesMax: config["bundle-bytes-max"],
+  objectsMax: config["bundle-objects-max"],
 });

@@ -20,13 +20,17 @@ import { createOciCharts } from "./adapters/oci/oci-charts.ts";
 import { openArtifacts } from "./adapters/oci/open-artifacts.ts";
 import { createOciRegistry } from "./adapters/oci/registry.ts";
 import { openRenderers } from "./adapters/render/open-renderers.ts";
+import { judgeAloneAfter, judgeAloneBefore } from "./core/judge-alone.ts";
 import { KUBERNETES_VERSION } from "./core/kubernetes-version.ts";
 import { selects } from "./core/placement.ts";
+import { judgeSuspended, type ProjectRules } from "./core/policy.ts";
 import { renderSpecOf, type VariantCluster } from "./core/variants.ts";
+import { isInProject } from "./core/wanted.ts";
 import { remoteOf } from "./flows/git-remotes.ts";
 import { createVariantRenderer } from "./flows/render/render-variant.ts";
 import { renderVariants } from "./flows/render/render-variants.ts";
 import { createChartSupply } from "./flows/render/supply-charts.ts";
+import { BUNDLE_LIMITS } from "./ports/bundler.ts";
 import type { CredentialStore } from "./ports/credentials.ts";
 import { noMetrics } from "./ports/metrics.ts";
 import type { SourceTree } from "./ports/source-tree.ts";
@@ -47,6 +51,10 @@ export interface AppJob {
   readonly cluster: VariantCluster | null;
   /** `""` is the App's own Source, and so is its name; the others that values come from by theirs. */
   readonly trees: ReadonlyMap<string, SourceTree>;
+  /** What its Project allows; null: nothing is known of it, or it limits nothing. */
+  readonly rules: ProjectRules;
+  /** The Sources of `trees`, as far as they are defined: they are held to the Project as well. */
+  readonly sources: readonly SourceDefinition[];
 }
 
 export type AppRendering =
@@ -60,8 +68,8 @@ export type AppRendering =
       /** `helm 4.3.1`. */
       readonly renderer: string;
       readonly notices: readonly Problem[];
-      /** Whether the App's selector wants the cluster; true without one. */
-      readonly isSelected: boolean;
+      /** Whether the App goes to the cluster; `selected` without one. */
+      readonly placement: "selected" | "not-selected" | "not-in-project";
     }
   /** It differs from cluster to cluster, and none was named. */
   | { readonly kind: "needs-cluster" }
@@ -144,6 +152,7 @@ async function open(
     renderers: tools.renderers,
     bundler,
     blobs,
+    limits: BUNDLE_LIMITS,
     kubernetesVersion: KUBERNETES_VERSION,
     clock,
     metrics: noMetrics,
@@ -176,8 +185,10 @@ async function open(
       return { tree: git.treeAt(remote, id), revision: id, subject };
     },
 
-    async render({ app, cluster, trees }, { signal }) {
-      const chart = await supply.of({ definition: app }, signal);
+    async render({ app, cluster, trees, rules, sources }, { signal }) {
+      const forbidden = judgeAloneBefore(rules, { app, sources });
+      if (forbidden.length > 0) return { kind: "invalid", problems: forbidden };
+      const chart = await supply.of({ definition: app }, { latest: null, signal });
       if (chart.kind === "invalid") return chart;
       const outcome = await renderVariants(
         renderer,
@@ -196,18 +207,32 @@ async function open(
       if (outcome.kind === "invalid") return outcome;
       const [made] = outcome.variants;
       if (made === undefined) return { kind: "needs-cluster" };
-      const { bundle, renderer: by, notices } = made.outcome;
+      const { bundle, scopes, renderer: by, notices } = made.outcome;
+      const { namespace } = made.entry;
+      const tooMuch = judgeAloneAfter(rules, app, { ...bundle, scopes: scopes ?? [], namespace });
+      if (tooMuch.length > 0) return { kind: "invalid", problems: tooMuch };
+      const suspended = judgeSuspended(rules, app.metadata.project);
       return {
         kind: "rendered",
         bundle: kept.get(bundle.digest) as Uint8Array,
         digest: bundle.digest,
-        namespace: made.entry.namespace,
+        namespace,
         renderer: by.version,
-        notices,
-        isSelected: cluster === null || selects(app.spec.clusters, cluster),
+        notices: suspended === null ? notices : [suspended, ...notices],
+        placement: placementOf(app, cluster, rules),
       };
     },
   };
+}
+
+function placementOf(
+  { spec }: AppDefinition,
+  cluster: VariantCluster | null,
+  rules: ProjectRules,
+): "selected" | "not-selected" | "not-in-project" {
+  if (cluster === null) return "selected";
+  if (!selects(spec.clusters, cluster)) return "not-selected";
+  return isInProject(cluster, rules) ? "selected" : "not-in-project";
 }
 
 const noCredentials: CredentialStore = {

@@ -25,7 +25,7 @@ import { createOciRegistry } from "./adapters/oci/registry.ts";
 import { openVerifier } from "./adapters/signatures/open-verifier.ts";
 import { openSqliteStore } from "./adapters/store/sqlite/open.ts";
 import { keepAdminToken } from "./admin-token.ts";
-import { type HubConfig, removalGuardOf } from "./config.ts";
+import { bundleLimitsOf, type HubConfig, removalGuardOf } from "./config.ts";
 import { createHub } from "./create-hub.ts";
 import { hasLived } from "./flows/open-documents.ts";
 import { openHubRenderers } from "./open-hub-renderers.ts";
@@ -157,6 +157,8 @@ async function open(
     heartbeatMs: config.heartbeat,
     chartPollMs: config["chart-poll"],
     removalGuard: removalGuardOf(config),
+    releaseHistoryLimit: config["release-history-limit"],
+    bundleLimits: bundleLimitsOf(config),
     requireProjects: config["require-projects"],
     // Only one process can open the file, so whoever held the lease before is gone.
     leaseHolder: "embedded",

@@ -6,6 +6,7 @@ import { stageOf, steersAlike, targetRelease } from "./core/documents/intent.ts"
 import type { ObservedShard } from "./core/documents/observed.ts";
 import { isCurrent } from "./core/fleet.ts";
 import { KUBERNETES_VERSION } from "./core/kubernetes-version.ts";
+import { RELEASE_HISTORY_LIMIT } from "./core/plan-retention.ts";
 import { REMOVAL_GUARD, type RemovalGuard } from "./core/removal-brake.ts";
 import { answerRefusals } from "./flows/answer-refusals.ts";
 import { beginEpoch, openEpoch } from "./flows/begin-epoch.ts";
@@ -27,6 +28,7 @@ import { openDocuments } from "./flows/open-documents.ts";
 import { createProjectGate } from "./flows/project-gate.ts";
 import { publishAssignments } from "./flows/publish-assignments.ts";
 import { createQueries } from "./flows/queries.ts";
+import { createBundleReader } from "./flows/read-bundle.ts";
 import { createHeldBundles } from "./flows/render/held-bundles.ts";
 import { createTreeOpener } from "./flows/render/open-tree.ts";
 import { createReleaseContents } from "./flows/render/release-contents.ts";
@@ -47,7 +49,7 @@ import { WakeLater } from "./flows/wake-later.ts";
 import type { AgentGate, AgentLink } from "./ports/agent-link.ts";
 import type { ArtifactSource } from "./ports/artifact-source.ts";
 import type { AssignmentSigner } from "./ports/assignment-signer.ts";
-import type { Bundler } from "./ports/bundler.ts";
+import { BUNDLE_LIMITS, type BundleLimits, type Bundler } from "./ports/bundler.ts";
 import type { CertificateAuthority } from "./ports/certificate-authority.ts";
 import type { ChartSource } from "./ports/chart-source.ts";
 import type { CommitVerifier } from "./ports/commit-verifier.ts";
@@ -91,6 +93,10 @@ export interface HubDependencies {
   readonly chartPollMs?: number;
   /** How much may leave clusters without a person's approval. */
   readonly removalGuard?: RemovalGuard;
+  /** How many of an App's newest Releases are kept, unless its definition says it; 10 unless given. */
+  readonly releaseHistoryLimit?: number;
+  /** What one bundle may hold; `BUNDLE_LIMITS` unless given. */
+  readonly bundleLimits?: BundleLimits;
   /** Whether a Project that nobody defined is an error; otherwise it has no limits. */
   readonly requireProjects?: boolean;
   /** The hub cannot go on: the lease was lost, or the store no longer tells of changes. */
@@ -175,6 +181,7 @@ export function createHub(deps: HubDependencies): Hub {
     renderers: deps.renderers,
     bundler: notingRefs(bundler, store.blobs),
     blobs: store.blobs,
+    limits: deps.bundleLimits ?? BUNDLE_LIMITS,
     kubernetesVersion: KUBERNETES_VERSION,
     clock,
     metrics,
@@ -198,6 +205,7 @@ export function createHub(deps: HubDependencies): Hub {
   const chartWaking = wakeCharts({
     apps: () => state.apps(),
     charts,
+    isMakingDo: (app) => renders.of(app).notices.some(({ code }) => code === "ChartKept"),
     wake: (app) => renders.loop.wake(app),
     everyMs: chartPollMs,
     clock,
@@ -262,6 +270,7 @@ export function createHub(deps: HubDependencies): Hub {
     held,
     contents,
     artifacts: deps.artifacts,
+    releaseHistoryLimit: deps.releaseHistoryLimit ?? RELEASE_HISTORY_LIMIT,
     audit,
     clock,
     log,
@@ -320,6 +329,7 @@ export function createHub(deps: HubDependencies): Hub {
       renderingOf: renders.of,
       signal: stopping.signal,
     }),
+    bundles: createBundleReader({ state, contents, blobs: store.blobs }),
     hub: { id: hubId, version, started: clock.now() },
     readiness: () => ({ ready: waitingFor.size === 0, waitingFor: [...waitingFor] }),
   });

@@ -51,15 +51,33 @@ const variableOf = (key: string): string => `MUSTER_${key.replaceAll("-", "_").t
 
 /** Every flag with its variable, what it means and what it is when nothing is said. */
 export function flagsText(schema: z.ZodObject, program: string): string {
-  const lines = Object.entries(schema.shape).map(([key, value]) => {
-    const { defaultValue } = value.def as { defaultValue?: unknown };
-    const isRequired = !value.safeParse(undefined).success;
-    const fallback = defaultValue === undefined || defaultValue === "" ? "" : `Default: ${defaultValue}.`;
-    const meaning = value.description === undefined ? "" : `${capital(value.description)}.`;
-    const text = [meaning, isRequired ? "Required." : fallback].filter((part) => part !== "").join(" ");
-    return `  --${key}  ${variableOf(key)}\n      ${text}`;
+  const lines = flagsOf(schema).map(({ flag, variable, meaning, isRequired, fallback }) => {
+    const end = isRequired ? "Required." : fallback === "" ? "" : `Default: ${fallback}.`;
+    const text = [meaning === "" ? "" : `${capital(meaning)}.`, end].filter((part) => part !== "").join(" ");
+    return `  ${flag}  ${variable}\n      ${text}`;
   });
   return `Flags of ${program}, each also an environment variable:\n\n${lines.join("\n")}\n`;
 }
+
+/** The same as a table of Markdown, for the reference. */
+export function flagsTable(schema: z.ZodObject): string {
+  const rows = flagsOf(schema).map(({ flag, variable, meaning, isRequired, fallback }) => {
+    const shown = isRequired ? "required" : fallback === "" ? "" : `\`${fallback}\``;
+    return `| \`${flag}\` | \`${variable}\` | ${shown} | ${meaning.replaceAll("|", "\\|")} |\n`;
+  });
+  return `| flag | variable | default | meaning |\n| --- | --- | --- | --- |\n${rows.join("")}`;
+}
+
+const flagsOf = (schema: z.ZodObject) =>
+  Object.entries(schema.shape).map(([key, value]) => {
+    const { defaultValue } = value.def as { defaultValue?: unknown };
+    return {
+      flag: `--${key}`,
+      variable: variableOf(key),
+      meaning: value.description ?? "",
+      isRequired: !value.safeParse(undefined).success,
+      fallback: defaultValue === undefined ? "" : String(defaultValue),
+    };
+  });
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

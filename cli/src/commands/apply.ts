@@ -10,6 +10,7 @@ import { forPrograms, type OutputFormat, outputOption } from "../output/write-ou
 import { waitsText } from "./approval.ts";
 import { askOrRefuse } from "./ask-or-refuse.ts";
 import type { CommandContext } from "./command-context.ts";
+import { lossText } from "./label-cluster.ts";
 
 interface ApplyOptions {
   readonly filename: string[];
@@ -66,7 +67,7 @@ async function apply(
   if (willAsk) {
     for (const result of losing) context.terminal.warn(`${resultLine(result, "would be")}\n`);
     if (plan.waits !== undefined) context.terminal.warn(waitsText(plan.waits, true));
-    await askOrRefuse(context, "Objects are deleted from clusters that lose an App. Go on?");
+    await askOrRefuse(context, `${lossText(losing)} Go on?`);
   }
   const result = options.dryRun
     ? plan

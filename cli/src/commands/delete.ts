@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { answered } from "../api/client.ts";
+import { answered, type HubClient } from "../api/client.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { counted } from "../output/counted.ts";
 import { oneLine } from "../output/printable.ts";
@@ -43,16 +43,27 @@ async function deleteApp(
 ): Promise<void> {
   const { terminal } = context;
   const title = oneLine(`${path.project}/${path.name}`);
-  await context.withHub(command.optsWithGlobals(), async ({ api }) => {
+  await context.withHub(command.optsWithGlobals(), async (hub) => {
+    const { api } = hub;
     const app = await answered(api.GET("/v1/projects/{project}/apps/{name}", { params: { path } }));
     if (options.yes !== true) {
-      terminal.warn(`${title} and what it made goes from ${app.summary.clusters} clusters.\n`);
+      const clusters = counted(app.summary.clusters, "cluster");
+      const goes = (await keepsObjects(hub, path))
+        ? `${title} leaves ${clusters}; what it made stays there (onUnplaced: keep), and nobody looks after it any more.`
+        : `${title} and what it made goes from ${clusters}.`;
+      terminal.warn(`${goes}\n`);
       await askOrRefuse(context, `Delete ${title}?`);
     }
     const { waits } = await answered(api.DELETE("/v1/projects/{project}/apps/{name}", { params: { path } }));
     if (waits !== null) terminal.warn(waitsText(waits, false));
     terminal.write(`Deleting ${title}. It is gone when each cluster has confirmed: muster status\n`);
   });
+}
+
+async function keepsObjects({ api }: HubClient, { project, name }: Path): Promise<boolean> {
+  const { items } = await answered(api.GET("/v1/definitions", { params: { query: { kind: "App" } } }));
+  const app = items.find((one) => one.kind === "App" && one.metadata.project === project && one.metadata.name === name);
+  return app?.kind === "App" && app.spec.onUnplaced.action === "keep";
 }
 
 async function deleteSource(

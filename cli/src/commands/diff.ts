@@ -2,12 +2,12 @@ import type { Definition } from "@muster/shared/model/definitions.ts";
 import { parseDefinition } from "@muster/shared/model/parse-definition.ts";
 import { withoutDefaults } from "@muster/shared/model/without-defaults.ts";
 import type { Command } from "commander";
-import { createTwoFilesPatch } from "diff";
 import { stringify } from "yaml";
 import { answered, type HubClient, type Schemas } from "../api/client.ts";
 import type { WrittenDefinition } from "../definitions/definition-file.ts";
-import { EXIT, Failure } from "../failure.ts";
+import { asTrouble, EXIT, Failure } from "../failure.ts";
 import { counted } from "../output/counted.ts";
+import { patchText } from "../output/patch-text.ts";
 import { printable, printableDeep } from "../output/printable.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { resultLine, sendDefinitions, takeDefinitions } from "./apply.ts";
@@ -31,16 +31,6 @@ export function addDiffCommand(program: Command, context: CommandContext): void 
       const definitions = await asTrouble(() => takeDefinitions(context, options.filename));
       await context.withHub(command.optsWithGlobals(), (hub) => diff(context, hub, definitions, options));
     });
-}
-
-/** To scripts, 1 says that something differs: what could not be compared is something else. */
-async function asTrouble<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof Failure) || error.exitCode !== EXIT.failed) throw error;
-    throw new Failure(EXIT.usage, error.message, { fix: error.fix, cause: error });
-  }
 }
 
 async function diff(
@@ -90,12 +80,5 @@ function patchOf(
   const text = (definition: Definition | undefined): string =>
     definition === undefined ? "" : stringify(printableDeep(withoutDefaults(definition)), { lineWidth: 0 });
   const title = `${kind.toLowerCase()}/${name}`;
-  const patch = createTwoFilesPatch(`hub/${title}`, `file/${title}`, text(before), text(wanted), undefined, undefined, {
-    context: 3,
-  });
-  return patch
-    .split("\n")
-    .filter((line) => !line.startsWith("==="))
-    .map((line) => paint(line.startsWith("+") ? "good" : line.startsWith("-") ? "bad" : "quiet", line))
-    .join("\n");
+  return patchText(paint, { from: `hub/${title}`, to: `file/${title}`, before: text(before), after: text(wanted) });
 }

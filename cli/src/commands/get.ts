@@ -1,4 +1,5 @@
 import type { Definition } from "@muster/shared/model/definitions.ts";
+import { isNotice } from "@muster/shared/model/problem.ts";
 import { withoutDefaults } from "@muster/shared/model/without-defaults.ts";
 import type { Command } from "commander";
 import { answered, type HubClient, type Schemas } from "../api/client.ts";
@@ -175,7 +176,7 @@ async function detailText(
       ? "It is placed on no cluster.\n"
       : tableOf(terminal, options.output, placementColumns(now), item.placements);
   const drift = driftText(terminal, await placementDetails(hub, scoped, item.placements));
-  const below = `${problemsBelow(terminal, item.problems)}${drift === "" ? "" : `\n${drift}`}`;
+  const below = `${problemsBelow(terminal, [...item.problems, ...(item.notices ?? [])])}${drift === "" ? "" : `\n${drift}`}`;
   return `${tableOf(terminal, options.output, appColumns(now), [item])}\n${placements}${below}`;
 }
 
@@ -200,7 +201,9 @@ async function placementDetails(
 }
 
 const problemsBelow = ({ paint }: Terminal, problems: readonly Schemas["Problem"][]): string =>
-  problems.map((problem) => `\n${paint("bad", "✗")} ${problemText(problem)}\n`).join("");
+  problems
+    .map((problem) => `\n${isNotice(problem) ? paint("busy", "!") : paint("bad", "✗")} ${problemText(problem)}\n`)
+    .join("");
 
 /** What a Source says of the definitions it holds. */
 function definitionsBelow(terminal: Terminal, { definitions }: Schemas["Source"]): string {

@@ -23,7 +23,7 @@ export async function askBeforeLabels(
   if (plan.loses.length === 0) return;
   context.terminal.warn(`By these labels ${movesText(plan)}.\n`);
   if (plan.waits !== undefined) context.terminal.warn(waitsText(plan.waits, true));
-  await askOrRefuse(context, `Objects are deleted from a cluster that loses an App. Go on?`);
+  await askOrRefuse(context, `${lossText([plan])} Go on?`);
 }
 
 export async function sendLabels(
@@ -41,3 +41,9 @@ export function movesText({ name, gains, loses }: Schemas["LabelResult"]): strin
     apps.length === 0 ? [] : [`${countedNames(apps, "App")} ${apps.length === 1 ? verb : verbs} ${oneLine(name)}`];
   return [...moves(loses, "leaves", "leave"), ...moves(gains, "goes to", "go to")].join("; ");
 }
+
+/** What becomes of the objects of Apps that leave clusters. */
+export const lossText = (losing: readonly { readonly deletes?: boolean | undefined }[]): string =>
+  losing.every(({ deletes }) => deletes === false)
+    ? "The objects stay (onUnplaced: keep), and nobody looks after them any more."
+    : "Objects are deleted from a cluster that loses an App.";

@@ -81,22 +81,29 @@ async function rollback(
   const isForPrograms = options.output === "json" || options.output === "yaml";
   if (options.dryRun) {
     const note = "Nothing was changed. Run again without --dry-run to do it.\n";
-    terminal.write(forPrograms(options.output, plan) ?? `Would take ${moveText(plan)}\n${note}`);
+    const would = isThere(plan) ? `Would hold ${holdText(plan)}` : `Would take ${moveText(plan)}`;
+    terminal.write(forPrograms(options.output, plan) ?? `${would}\n${note}`);
     return;
   }
   if (options.yes !== true) {
-    terminal.warn(`This takes ${moveText(plan)}\n`);
+    terminal.warn(`${isThere(plan) ? `This holds ${holdText(plan)}` : `This takes ${moveText(plan)}`}\n`);
     await askOrRefuse({ terminal, ...rest }, "Go on?");
   }
   // The Release that was shown is the one that is meant, even if another came about while a person thought.
   const done = await answered(api.POST("/v1/rollbacks", { body: { ...request, to: `r${plan.to}`, dryRun: false } }));
   if (isForPrograms) return terminal.write(forPrograms(options.output, done) ?? "");
   const app = oneLine(done.app);
-  terminal.write(`Took ${moveText(done)}
+  terminal.write(`${isThere(done) ? `Held ${holdText(done)}` : `Took ${moveText(done)}`}
 It stays there, whatever Git says, until \`muster unpin ${app}\` or until Git says the same.
 Follow it: muster status --watch
 `);
 }
+
+/** A rollback to what is to run already moves nothing, and holds it: whoever asks for it wants to stay there. */
+const isThere = ({ from, to }: Schemas["Rollback"]): boolean => from === to;
+
+const holdText = (view: Schemas["Rollback"]): string =>
+  `${oneLine(view.app)} at r${view.to} (commit ${oneLine(view.commit).slice(0, 7)}), which is what it runs by now: nothing moves.`;
 
 /** `storefront/shop  r42 → r41 (commit 1d0aa42) on 40 clusters.` */
 function moveText(view: Schemas["Rollback"]): string {

@@ -31,6 +31,7 @@ export function toneOf(state: string): Tone | null {
       return "good";
     case "Progressing":
     case "Pending":
+    case "Held":
     case "Applying":
     case "Pruning":
     case "Registered":

@@ -1,3 +1,4 @@
+import { isNotice } from "@muster/shared/model/problem.ts";
 import type { Schemas } from "../api/client.ts";
 import { oneLine, printable } from "./printable.ts";
 import { problemText } from "./problem-text.ts";
@@ -31,9 +32,13 @@ function headline({ paint }: Pick<Terminal, "paint">, { clusters, sources }: Sch
     ...(count("Registered") > 0 ? [`${count("Registered")} not joined yet`] : []),
     ...sources.map((source) => {
       const name = oneLine(`${source.project}/${source.name}`);
-      if (source.revision === null)
-        return `${name}: ${source.state === "Failing" ? paint("bad", "failing") : "no commit yet"}`;
+      const held = source.held === null ? "" : `${oneLine(source.held.commit).slice(0, 7)} is held`;
+      if (source.revision === null) {
+        const none = source.state === "Held" ? paint("busy", held) : "no commit yet";
+        return `${name}: ${source.state === "Failing" ? paint("bad", "failing") : none}`;
+      }
       const revision = `${name} at ${source.revision.commit.slice(0, 7)}`;
+      if (source.state === "Held") return `${revision} ${paint("busy", `(${held})`)}`;
       return source.state === "Failing" ? `${revision} ${paint("bad", "(failing)")}` : revision;
     }),
   ];
@@ -47,14 +52,14 @@ function problemLines({ paint, now }: Pick<Terminal, "paint" | "now">, status: S
   const notices = new Set<string>();
   const tell = (who: string, problem: Schemas["Problem"]) => {
     const text = problemText(problem);
-    if (problem.code === "HistoryRewritten") notices.add(text);
+    if (isNotice(problem)) notices.add(text);
     told.set(text, [...(told.get(text) ?? []), who]);
   };
   for (const source of status.sources) {
     for (const problem of source.problems) tell(`Source ${source.project}/${source.name}`, problem);
   }
   for (const app of status.apps) {
-    for (const problem of app.problems) tell(`${app.project}/${app.name}`, problem);
+    for (const problem of [...app.problems, ...(app.notices ?? [])]) tell(`${app.project}/${app.name}`, problem);
   }
   const problems = [...told].map(([text, who]) => {
     const names = who.length > 3 ? `${who.slice(0, 3).join(", ")} and ${who.length - 3} more` : who.join(", ");

@@ -1,3 +1,4 @@
+import { isNotice } from "@muster/shared/model/problem.ts";
 import type { Schemas } from "../api/client.ts";
 import { toneOf } from "./paint.ts";
 import { oneLine } from "./printable.ts";
@@ -12,6 +13,9 @@ const countCell = (count: number, tone: "bad" | "busy" | null): Cell => ({
   text: String(count),
   tone: count > 0 ? tone : null,
 });
+/** What is only worth knowing is counted, and is no alarm. */
+const problemsCell = (problems: readonly Schemas["Problem"][]): Cell =>
+  countCell(problems.length, problems.every(isNotice) ? "busy" : "bad");
 const labelsText = (labels: Record<string, string>): string =>
   Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
@@ -48,7 +52,7 @@ export const sourceColumns = (now: number): readonly FieldColumn<Schemas["Source
   {
     title: "PROBLEMS",
     align: "right",
-    cell: (it) => countCell(it.problems.length + (it.definitions?.problems.length ?? 0), "bad"),
+    cell: (it) => problemsCell([...it.problems, ...(it.definitions?.problems ?? [])]),
   },
   { title: "URL", isWide: true, cell: (it) => it.url },
   { title: "AUTHOR", isWide: true, cell: (it) => it.revision?.author ?? "-" },

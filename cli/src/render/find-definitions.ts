@@ -1,10 +1,11 @@
 import type { AppDefinition } from "@muster/shared/model/definitions/app.ts";
+import type { AppSetDefinition } from "@muster/shared/model/definitions/app-set.ts";
+import type { ProjectDefinition } from "@muster/shared/model/definitions/project.ts";
 import type { SourceDefinition } from "@muster/shared/model/definitions/source.ts";
 import type { Definition } from "@muster/shared/model/definitions.ts";
-import { type AppName, formatApp } from "@muster/shared/model/ids.ts";
+import type { AppName } from "@muster/shared/model/ids.ts";
 import { parseDefinition } from "@muster/shared/model/parse-definition.ts";
 import type { Labels } from "@muster/shared/model/selector.ts";
-import { nearestName } from "@muster/shared/nearest-name.ts";
 import { answered, type HubClient } from "../api/client.ts";
 import type { CommandContext } from "../commands/command-context.ts";
 import type { HubFlags } from "../connection/hub-address.ts";
@@ -13,11 +14,18 @@ import { EXIT, Failure } from "../failure.ts";
 import { counted } from "../output/counted.ts";
 import { oneLine, printable } from "../output/printable.ts";
 
-/** Where an App, its Sources and a cluster are looked up: in files, or at the hub. */
+/** Where an App, its Sources, its Project and a cluster are looked up: in files, or at the hub. */
 export interface Definitions {
-  app(name: AppName): Promise<AppDefinition>;
+  /** Where it is, in words that end a sentence: `in what was given with -f`. */
+  readonly where: string;
+  apps(): Promise<readonly AppDefinition[]>;
+  appSets(): Promise<readonly AppSetDefinition[]>;
   /** Null: it is not defined there. */
   source(name: AppName): Promise<SourceDefinition | null>;
+  /** Null: it is not defined there. */
+  project(name: string): Promise<ProjectDefinition | null>;
+  /** Of every cluster that is known. */
+  labels(): Promise<readonly { readonly labels: Labels }[]>;
   /**
    * Labels, and facts as its agent reported them. Null: nothing is known of it. `mayBeUnknown`: nobody is asked who
    * might not answer, and a cluster that is not registered is no mistake.
@@ -44,12 +52,16 @@ export async function definitionsInFiles(
     const parsed = parseDefinition(value);
     return parsed.kind === "valid" ? [parsed.definition] : [];
   });
-  const apps = definitions.filter((one) => one.kind === "App");
   const sources = definitions.filter((one) => one.kind === "Source");
+  const projects = definitions.filter((one) => one.kind === "Project");
   const clusters = definitions.filter((one) => one.kind === "Cluster");
   return {
-    app: async (name) => apps.find(isNamed(name)) ?? noApp(name, apps, "in what was given with -f"),
+    where: "in what was given with -f",
+    apps: async () => definitions.filter((one) => one.kind === "App"),
+    appSets: async () => definitions.filter((one) => one.kind === "AppSet"),
     source: async (name) => sources.find(isNamed(name)) ?? null,
+    project: async (name) => projects.find(({ metadata }) => metadata.name === name) ?? null,
+    labels: async () => clusters.map(({ metadata }) => ({ labels: metadata.labels ?? {} })),
     async cluster(name) {
       const found = clusters.find(({ metadata }) => metadata.name === name);
       return found === undefined ? null : { labels: found.metadata.labels ?? {}, facts: {} };
@@ -58,7 +70,7 @@ export async function definitionsInFiles(
 }
 
 export function definitionsOfHub({ api, url }: Pick<HubClient, "api" | "url">): Definitions {
-  const all = async (kind: "App" | "Source"): Promise<Definition[]> => {
+  const all = async (kind: "App" | "AppSet" | "Project" | "Source"): Promise<Definition[]> => {
     const { items } = await answered(api.GET("/v1/definitions", { params: { query: { kind } } }));
     return items.flatMap((item): Definition[] => {
       const parsed = parseDefinition(item);
@@ -66,14 +78,18 @@ export function definitionsOfHub({ api, url }: Pick<HubClient, "api" | "url">): 
     });
   };
   return {
-    async app(name) {
-      const apps = (await all("App")).filter((one) => one.kind === "App");
-      return apps.find(isNamed(name)) ?? noApp(name, apps, `at ${url}`);
-    },
+    where: `at ${url}`,
+    apps: async () => (await all("App")).filter((one) => one.kind === "App"),
+    appSets: async () => (await all("AppSet")).filter((one) => one.kind === "AppSet"),
     async source(name) {
       const sources = (await all("Source")).filter((one) => one.kind === "Source");
       return sources.find(isNamed(name)) ?? null;
     },
+    async project(name) {
+      const projects = (await all("Project")).filter((one) => one.kind === "Project");
+      return projects.find(({ metadata }) => metadata.name === name) ?? null;
+    },
+    labels: async () => (await answered(api.GET("/v1/clusters"))).items,
     async cluster(name, { mayBeUnknown }) {
       const { data, error, response } = await api.GET("/v1/clusters/{name}", { params: { path: { name } } });
       if (response.status === 404 && mayBeUnknown) return null;
@@ -133,16 +149,7 @@ async function withHubOnly<T>(
   }
 }
 
-const isNamed =
+export const isNamed =
   (name: AppName) =>
   ({ metadata }: { metadata: AppName }): boolean =>
     metadata.project === name.project && metadata.name === name.name;
-
-function noApp(name: AppName, apps: readonly AppDefinition[], where: string): never {
-  const names = apps.map(({ metadata }) => formatApp(metadata));
-  const nearest = nearestName(formatApp(name), names);
-  const known = names.length === 0 ? "There is none." : `There are: ${names.slice(0, 10).join(", ")}.`;
-  throw new Failure(EXIT.notFound, `There is no App ${formatApp(name)} ${where}.`, {
-    fix: nearest === null ? known : `Did you mean ${nearest}?`,
-  });
-}

@@ -1,32 +1,43 @@
 import { applyOrder } from "@muster/agent/core/order.ts";
-import { BUNDLE_LIMITS } from "@muster/hub/ports/bundler.ts";
+import { BUNDLE_BYTES_CEILING } from "@muster/hub/ports/bundler.ts";
 import { decodeBundle } from "@muster/shared/manifest/bundle.ts";
+import type { Digest } from "@muster/shared/model/ids.ts";
+import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
 import { stringify } from "yaml";
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
-/** The objects of a bundle, in the order in which an agent applies them. */
-export function readObjects(compressed: Uint8Array): readonly Fields[] {
-  const { objects } = decodeBundle(compressed, { bytesMax: BUNDLE_LIMITS.bundleBytesMax });
+export interface ReadObject {
+  readonly ref: ObjectRef;
+  readonly object: Fields;
+}
+
+/** The objects of a bundle, in the order in which an agent applies them. @throws AppError as `decodeBundle`. */
+export function readObjects(compressed: Uint8Array, expected?: Digest): readonly ReadObject[] {
+  const opts = { bytesMax: BUNDLE_BYTES_CEILING, ...(expected === undefined ? {} : { expected }) };
+  const { objects } = decodeBundle(compressed, opts);
   return applyOrder(objects)
     .flat()
-    .map(({ json }) => JSON.parse(json) as Fields);
+    .map(({ ref, json }) => ({ ref, object: JSON.parse(json) as Fields }));
 }
 
 /**
  * As `kubectl` reads them: documents of YAML, or one `List` of JSON. Nothing in them is changed, and control characters
  * are escaped as both formats allow.
  */
-export function manifestsText(objects: readonly Fields[], format: "yaml" | "json"): string {
-  const shown = objects.map(forPeople);
+export function manifestsText(objects: readonly ReadObject[], format: "yaml" | "json"): string {
+  const shown = objects.map(({ object }) => forPeople(object));
   if (format === "json") {
     return `${escapeControl(JSON.stringify({ apiVersion: "v1", kind: "List", items: shown }, null, 2), "\\u00")}\n`;
   }
-  return shown.map((object) => `---\n${yamlText(object)}`).join("");
+  return shown.map((object) => `---\n${toYaml(object)}`).join("");
 }
 
+/** One object as a document, with what it is and what it is called first. */
+export const yamlText = (object: Fields): string => toYaml(forPeople(object));
+
 /** Words that YAML 1.1 or 1.2 takes for booleans and numbers are quoted: Kubernetes reads some of either. */
-const yamlText = (object: Fields): string =>
+const toYaml = (object: Fields): string =>
   escapeControl(
     stringify(object, { version: "1.1", compat: "core", lineWidth: 0, aliasDuplicateObjects: false }),
     "\\x",

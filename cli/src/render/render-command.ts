@@ -13,6 +13,8 @@ export interface RenderOptions {
   readonly fact?: readonly string[];
   readonly credentialsDir?: string;
   readonly output?: "yaml" | "json";
+  /** True: with what the cluster has now. */
+  readonly diff?: string | true;
 }
 
 /** Adds `render`: what a cluster would get, before any commit. */
@@ -32,6 +34,10 @@ export function addRenderCommand(program: Command, context: CommandContext): voi
     .option("-l, --label <key=value>", "a label of the cluster, over those that are known; repeatable", collect)
     .option("--fact <key=value>", "a fact of the cluster, as its agent would report it; repeatable", collect)
     .option("--credentials-dir <folder>", "mounted credentials, for what is fetched from here")
+    .option(
+      "--diff [release]",
+      "show what would change on the cluster: against what it has now, or against Release rN; exits with 1 if anything",
+    )
     .addOption(new Option("-o, --output <format>", "yaml, or json as one List").choices(["yaml", "json"]))
     .addHelpText(
       "after",
@@ -40,6 +46,8 @@ Examples:
   muster render shop --local . --cluster prod-eu-1           definitions and labels of the hub, files of this checkout
   muster render shop -f fleet/ --local . -c prod-eu-1 -l tier=prod          no hub at all
   muster render shop -f fleet/ | kubectl diff -f -                          what is in Git now
+  muster render shop --local . --cluster prod-eu-1 --diff                   what this checkout would change there
+  muster render shop --local . --cluster prod-eu-1 --diff r41               against an earlier Release
 `,
     )
     .action(async (app: string, options: RenderOptions, command: Command) => {

@@ -97,6 +97,7 @@ data:
     const answers = {
       "GET /v1/definitions?kind=App": { items: [app] },
       "GET /v1/definitions?kind=Source": { items: [source] },
+      "GET /v1/definitions?kind=Project": { items: [] },
       "GET /v1/clusters/prod-eu-1": aCluster(),
     };
     const { out, err, exitCode } = await muster(["render", "shop", "-c", "prod-eu-1"], answers);
@@ -110,6 +111,80 @@ data:
     const { out, err, exitCode } = await muster(words);
     expect([exitCode, out]).toEqual([1, ""]);
     expect(err).toContain('apps/shop/web.yaml:1 (document 1): "kind" is missing.');
+  });
+
+  it("makes the Apps of AppSets from what the checkout holds now", async () => {
+    await write("checkout/teams/red/a.yaml", configMap("red on $" + "{cluster.name}"));
+    const template = {
+      metadata: { name: "team-$" + "{directory.name}" },
+      spec: { ...app.spec, source: { name: "fleet", path: "$" + "{directory.path}" } },
+    };
+    const generator = { directories: { source: "fleet", path: "teams/*" } };
+    const set = { apiVersion, kind: "AppSet", metadata: { name: "teams" }, spec: { generator, template } };
+    await write("sets/set.yaml", JSON.stringify(set));
+    const words = (name: string) => [
+      "render",
+      name,
+      "-f",
+      at("sets"),
+      "--local",
+      at("checkout"),
+      "-c",
+      "eu-1",
+      "-l",
+      "tier=prod",
+    ];
+    const { out, exitCode } = await muster(words("team-red"));
+    expect([exitCode, out]).toEqual([0, expect.stringContaining("value: red on eu-1\n")]);
+    expect(await muster(words("team-rd"))).toMatchObject({
+      exitCode: 3,
+      err: expect.stringContaining("Did you mean default/team-red?"),
+    });
+  });
+
+  it.each<[string, object, string[]]>([
+    [
+      "kinds",
+      { kinds: { namespaced: ["Secret"] } },
+      ["ConfigMap default/shop: Project default does not allow the kind ConfigMap."],
+    ],
+    ["namespaces", { namespaces: ["web"] }, ["does not allow the namespace default"]],
+    ["repositories", { repositories: ["https://git.example.com/**"] }, ["Source default/fleet"]],
+    ["its quota", { quota: { objects: 0 } }, ["Project default may have 0 objects"]],
+  ])("refuses what the Project forbids: %s", async (_what, spec, told) => {
+    await write("project.yaml", JSON.stringify({ apiVersion, kind: "Project", metadata: { name: "default" }, spec }));
+    const files = ["-f", at("defs"), "-f", at("project.yaml")];
+    const words = ["render", "shop", ...files, "--local", at("checkout"), "-c", "eu-1", "-l", "tier=prod"];
+    const { out, err, exitCode } = await muster(words);
+    expect([exitCode, out]).toEqual([1, ""]);
+    for (const text of told) expect(err).toContain(text);
+  });
+
+  it("warns of a cluster that the Project leaves out, and of one that is suspended", async () => {
+    const spec = { clusters: { names: ["us-1"] }, suspended: true };
+    await write("project.yaml", JSON.stringify({ apiVersion, kind: "Project", metadata: { name: "default" }, spec }));
+    const files = ["-f", at("defs"), "-f", at("project.yaml")];
+    const { err, exitCode } = await muster([
+      "render",
+      "shop",
+      ...files,
+      "--local",
+      at("checkout"),
+      "-c",
+      "eu-1",
+      "-l",
+      "tier=prod",
+    ]);
+    expect(exitCode).toBe(0);
+    expect(err).toContain("eu-1 is not among the clusters of the Project default");
+    expect(err).toContain("Project default is suspended");
+  });
+
+  it("says that it needs a hub to compare with, and fails as what it is", async () => {
+    const words = ["render", "shop", "-f", at("defs"), "--local", at("checkout"), "-c", "eu-1", "-l", "tier=prod"];
+    expect(await muster([...words, "--diff"])).toMatchObject({ exitCode: 4, out: "" });
+    expect(await muster([...words, "--diff", "newest"])).toMatchObject({ exitCode: 2, out: "" });
+    expect(await muster([...words, "--diff", "-o", "json"])).toMatchObject({ exitCode: 2, out: "" });
   });
 
   it.each<[string, string[], number, string]>([

@@ -1,35 +1,46 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { openDirectoryTree } from "@muster/hub/adapters/directory/directory-tree.ts";
+import { join } from "node:path";
 import { otherSources, renderSpecOf, type VariantCluster } from "@muster/hub/core/variants.ts";
 import { type AppRenderer, type AppRendering, createAppRenderer } from "@muster/hub/create-app-renderer.ts";
 import { directoryOf } from "@muster/hub/flows/render/render-variant.ts";
-import type { SourceTree } from "@muster/hub/ports/source-tree.ts";
 import type { AppDefinition } from "@muster/shared/model/definitions/app.ts";
-import type { SourceDefinition } from "@muster/shared/model/definitions/source.ts";
-import { type ClusterId, formatApp } from "@muster/shared/model/ids.ts";
+import type { ProjectDefinition } from "@muster/shared/model/definitions/project.ts";
+import { type ClusterId, digest as digestSchema, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import type { CommandContext } from "../commands/command-context.ts";
 import { labelChange, scopedName } from "../commands/scoped-name.ts";
 import type { HubFlags } from "../connection/hub-address.ts";
-import { EXIT, Failure } from "../failure.ts";
+import { asTrouble, EXIT, Failure } from "../failure.ts";
 import { counted } from "../output/counted.ts";
 import { oneLine } from "../output/printable.ts";
 import { problemText } from "../output/problem-text.ts";
+import { findApp } from "./find-app.ts";
 import { type Definitions, withDefinitions } from "./find-definitions.ts";
-import { manifestsText, readObjects } from "./manifests-text.ts";
+import { manifestsText, type ReadObject, readObjects } from "./manifests-text.ts";
+import { createOrigins, type Origin, type Origins } from "./origins.ts";
 import type { RenderOptions } from "./render-command.ts";
+import { fetchSide, releaseToCompare, showDiff } from "./show-diff.ts";
 
-/** Where an App's files are taken from, in words, and what of its problems' places is known. */
-interface Origin {
-  readonly tree: SourceTree;
-  /** `.`, or `https://… at 4f2c9e1`. */
-  readonly title: string;
-  readonly commit: string | null;
+/** An App with all that its render needs. */
+interface Gathered {
+  readonly app: AppDefinition;
+  readonly cluster: VariantCluster | null;
+  readonly project: ProjectDefinition | null;
+  /** By what the App calls them; `""` is its own. */
+  readonly origins: ReadonlyMap<string, Origin>;
 }
 
-/** Renders one App for one cluster and prints it. @throws Failure with every problem's file and line. */
+interface Rendered {
+  readonly objects: readonly ReadObject[];
+  readonly namespace: string;
+  readonly own: Origin;
+}
+
+/**
+ * Renders one App for one cluster and prints it, or what it would change there. @throws Failure with every problem's file
+ * and line; with exit code 1 also when `--diff` shows anything.
+ */
 export async function render(
   context: CommandContext,
   flags: HubFlags,
@@ -37,23 +48,50 @@ export async function render(
   options: RenderOptions,
 ): Promise<void> {
   const { terminal } = context;
-  const wanted = scopedName(name, options.project);
-  const locals = localSources(options.localSource ?? []);
-  const signal = terminal.interrupted;
-  const { app, cluster, sources } = await withDefinitions(context, flags, options.filename, async (definitions) => {
-    const app = await definitions.app(wanted);
-    const cluster = await clusterOf(definitions, options);
-    return { app, cluster, sources: await sourcesOf(definitions, app, new Set(locals.keys()), options) };
+  if (options.diff === undefined) {
+    const { objects } = await renderHere(context, flags, name, options);
+    return terminal.write(manifestsText(objects, options.output ?? "yaml"));
+  }
+  if (options.output !== undefined) {
+    throw new Failure(EXIT.usage, "--diff shows lines that differ; -o is for what is rendered.", { fix: "Say one." });
+  }
+  const release = releaseToCompare(options.diff);
+  const app = scopedName(name, options.project);
+  const cluster = options.cluster ?? null;
+  const [from, to] = await asTrouble(async () => {
+    const { objects, namespace, own } = await renderHere(context, flags, name, options);
+    const to = { title: own.title, objects, namespace };
+    return [await fetchSide(context, flags, { app, cluster, release }), to] as const;
   });
+  showDiff(context, { app, cluster, from, to });
+}
+
+async function renderHere(
+  context: CommandContext,
+  flags: HubFlags,
+  name: string,
+  options: RenderOptions,
+): Promise<Rendered> {
+  const signal = context.terminal.interrupted;
   const directory = await mkdtemp(join(tmpdir(), "muster-render-"));
   try {
     const renderer = await createAppRenderer({ directory, credentialsDirectory: options.credentialsDir ?? null });
     try {
-      const origins = await openOrigins(renderer, app, { sources, locals, options, signal });
-      const own = origins.get("") as Origin;
+      const gathered = await withDefinitions(context, flags, options.filename, (definitions) =>
+        gather(definitions, { renderer, name, options, signal }),
+      );
+      const { app, cluster, project, origins } = gathered;
+      if (project === null && app.metadata.project !== "default" && options.filename !== undefined) {
+        const limits = `what the Project ${oneLine(app.metadata.project)} allows is not known here`;
+        context.terminal.warn(`warning: ${limits}, and not looked at. Give its definition with -f.\n`);
+      }
       const trees = new Map([...origins].map(([source, { tree }]) => [source, tree] as const));
-      const rendering = await renderer.render({ app, cluster, trees }, { signal });
-      await show(context, app, { rendering, cluster, own, output: options.output });
+      const sources = [...new Set([...origins.values()].flatMap(({ source }) => source ?? []))];
+      const rendering = await renderer.render(
+        { app, cluster, trees, rules: project?.spec ?? null, sources },
+        { signal },
+      );
+      return tell(context, app, { rendering, cluster, own: origins.get("") as Origin });
     } finally {
       await renderer.close();
     }
@@ -62,12 +100,43 @@ export async function render(
   }
 }
 
-async function show(
+async function gather(
+  definitions: Definitions,
+  given: { renderer: AppRenderer; name: string; options: RenderOptions; signal: AbortSignal },
+): Promise<Gathered> {
+  const { renderer, name, options, signal } = given;
+  const locals = localSources(options.localSource ?? []);
+  const origins = createOrigins({ renderer, definitions, local: options.local ?? null, locals, signal });
+  const cluster = await clusterOf(definitions, options);
+  const app = await findApp(scopedName(name, options.project), {
+    definitions,
+    treeOf: async (source, opts) => (await origins.of(source, opts)).tree,
+    labels: cluster?.labels ?? {},
+  });
+  const project = await definitions.project(app.metadata.project);
+  return { app, cluster, project, origins: await originsOf(origins, app) };
+}
+
+/** For `""`, for the Source's own name, and for every other that values come from. */
+async function originsOf(origins: Origins, { metadata, spec }: AppDefinition): Promise<ReadonlyMap<string, Origin>> {
+  const { project } = metadata;
+  const own = await origins.of({ project, name: spec.source.name }, { isOwn: true });
+  const all = new Map([
+    ["", own],
+    [spec.source.name, own],
+  ]);
+  for (const name of otherSources(renderSpecOf(spec))) {
+    all.set(name, await origins.of({ project, name }, { isOwn: false }));
+  }
+  return all;
+}
+
+/** Says what was rendered, on standard error. @throws Failure when nothing was. */
+function tell(
   { terminal }: CommandContext,
   app: AppDefinition,
-  given: { rendering: AppRendering; cluster: VariantCluster | null; own: Origin; output: RenderOptions["output"] },
-): Promise<void> {
-  const { rendering, cluster, own, output } = given;
+  { rendering, cluster, own }: { rendering: AppRendering; cluster: VariantCluster | null; own: Origin },
+): Rendered {
   const title = oneLine(formatApp(app.metadata));
   if (rendering.kind === "needs-cluster") {
     throw new Failure(EXIT.usage, `What ${title} is differs from cluster to cluster.`, {
@@ -79,18 +148,20 @@ async function show(
     throw new Failure(EXIT.failed, `${title} cannot be rendered from ${oneLine(own.title)}:\n${told.join("\n")}`);
   }
   for (const notice of rendering.notices) terminal.warn(`warning: ${problemText(notice)}\n`);
-  if (cluster !== null && !rendering.isSelected) {
-    terminal.warn(
-      `warning: ${oneLine(cluster.name)} is not selected by spec.clusters of ${title}; it would get this.\n`,
-    );
+  if (cluster !== null && rendering.placement !== "selected") {
+    const reason =
+      rendering.placement === "not-selected"
+        ? `selected by spec.clusters of ${title}`
+        : `among the clusters of the Project ${oneLine(app.metadata.project)}`;
+    terminal.warn(`warning: ${oneLine(cluster.name)} is not ${reason}; otherwise it would get this.\n`);
   }
-  const objects = readObjects(rendering.bundle);
+  const objects = readObjects(rendering.bundle, digestSchema.parse(rendering.digest));
   const where = cluster === null ? "" : ` for ${oneLine(cluster.name)}`;
   const nameless = `objects without a namespace go to ${rendering.namespace}`;
   terminal.warn(
     `${title}${where} from ${oneLine(own.title)}: ${counted(objects.length, "object")}, by ${rendering.renderer}, ${rendering.digest}; ${nameless}\n`,
   );
-  terminal.write(manifestsText(objects, output ?? "yaml"));
+  return { objects, namespace: rendering.namespace, own };
 }
 
 /** The cluster that was named, with what is known of it and what was said over that. */
@@ -110,30 +181,6 @@ async function clusterOf(
   return { id: name as ClusterId, name, labels, facts: { ...known?.facts, ...facts } };
 }
 
-/** The Sources that have to be fetched, by what the App calls them: `""` is its own. */
-async function sourcesOf(
-  definitions: Definitions,
-  app: AppDefinition,
-  locals: ReadonlySet<string>,
-  { local, filename }: RenderOptions,
-): Promise<ReadonlyMap<string, SourceDefinition>> {
-  const { project } = app.metadata;
-  const { name: own } = app.spec.source;
-  const sources = new Map<string, SourceDefinition>();
-  for (const name of ["", ...otherSources(renderSpecOf(app.spec))]) {
-    const found = await definitions.source({ project, name: name || own });
-    if (found !== null) sources.set(name, found);
-    else if (name === "" ? local === undefined : !locals.has(name)) {
-      const where = filename === undefined ? "at the hub" : "in what was given with -f";
-      const flag = name === "" ? "--local DIR" : `--local-source ${name}=DIR`;
-      throw new Failure(EXIT.notFound, `There is no Source ${project}/${name || own} ${where}.`, {
-        fix: `Define it, or render a checkout of it with ${flag}.`,
-      });
-    }
-  }
-  return sources;
-}
-
 /** `env=../env` → `env`, and the folder. */
 function localSources(words: readonly string[]): ReadonlyMap<string, string> {
   return new Map(
@@ -145,53 +192,9 @@ function localSources(words: readonly string[]): ReadonlyMap<string, string> {
   );
 }
 
-/** A tree for `""`, for the Source's own name, and for every other that values come from. */
-async function openOrigins(
-  renderer: AppRenderer,
-  app: AppDefinition,
-  given: {
-    sources: ReadonlyMap<string, SourceDefinition>;
-    locals: ReadonlyMap<string, string>;
-    options: RenderOptions;
-    signal: AbortSignal;
-  },
-): Promise<ReadonlyMap<string, Origin>> {
-  const { sources, locals, options, signal } = given;
-  const { name: ownName } = app.spec.source;
-  const origins = new Map<string, Origin>();
-  for (const name of ["", ...otherSources(renderSpecOf(app.spec))]) {
-    const source = sources.get(name);
-    const folder = name === "" ? (options.local ?? locals.get(ownName)) : locals.get(name);
-    const isNeeded = folder !== undefined || source !== undefined;
-    if (isNeeded)
-      origins.set(
-        name,
-        folder === undefined ? await fetched(renderer, source, signal) : await checkout(folder, source),
-      );
-  }
-  return origins.set(ownName, origins.get("") as Origin);
-}
-
-async function checkout(folder: string, source: SourceDefinition | undefined): Promise<Origin> {
-  const found = await stat(folder).catch(() => null);
-  if (found?.isDirectory() !== true) throw new Failure(EXIT.usage, `There is no folder ${folder}.`);
-  const tree = openDirectoryTree(resolve(folder), { submodules: source?.spec.git?.submodules === true });
-  return { tree, title: folder, commit: null };
-}
-
-async function fetched(
-  renderer: AppRenderer,
-  source: SourceDefinition | undefined,
-  signal: AbortSignal,
-): Promise<Origin> {
-  if (source === undefined) throw new Error("a source that is neither here nor defined");
-  const { tree, revision, subject } = await renderer.fetch(source, { signal });
-  const url = source.spec.git?.url ?? source.spec.oci?.url ?? "";
-  return { tree, title: `${url} at ${revision.slice(0, 7)} "${subject}"`, commit: revision };
-}
-
 /** What is wrong, with the place where it was found; and nothing of what a hub would do about it. */
 function placed(problem: Problem, { metadata, spec }: AppDefinition, { title, commit }: Origin): Problem {
+  if (/^(Project|Quota)/.test(problem.code)) return problem; // of the definition, and not of a file
   const { path } = spec.source;
   const where = { path, ...(commit === null ? {} : { commit }), ...problem.where };
   const isOwnPath = directoryOf({ path: problem.where.path ?? path }) === directoryOf({ path });

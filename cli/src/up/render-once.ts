@@ -5,7 +5,7 @@ import { createWorkerBundleOpener } from "@muster/agent/adapters/bundle/worker-b
 import type { OpenedBundle } from "@muster/agent/ports/bundle-opener.ts";
 import { createAppRenderer } from "@muster/hub/create-app-renderer.ts";
 import { directoryOf } from "@muster/hub/flows/render/render-variant.ts";
-import { BUNDLE_LIMITS } from "@muster/hub/ports/bundler.ts";
+import { BUNDLE_BYTES_CEILING } from "@muster/hub/ports/bundler.ts";
 import { isAppError } from "@muster/shared/errors.ts";
 import { type AppDefinition, appDefinition } from "@muster/shared/model/definitions/app.ts";
 import { type SourceDefinition, sourceDefinition } from "@muster/shared/model/definitions/source.ts";
@@ -40,13 +40,17 @@ export async function renderOnce(
       const message = `There is no folder "${request.path}" in ${request.repository} at ${commit.slice(0, 7)}.`;
       throw new Failure(EXIT.failed, message, { fix: "Name the folder that is to be deployed with --path." });
     }
-    const rendered = await renderer.render({ app, cluster: null, trees: new Map([["", tree]]) }, opts);
+    const rendered = await renderer.render(
+      // What the Project "default" is limited to is nothing, in a hub that begins with this.
+      { app, cluster: null, trees: new Map([["", tree]]), rules: null, sources: [source] },
+      opts,
+    );
     if (rendered.kind === "needs-cluster") throw new Error("an App without overrides differs from cluster to cluster");
     if (rendered.kind === "invalid") throw refused(request, commit, rendered.problems);
     const bundle = await opener.open(rendered.bundle, {
       digest: digest.parse(rendered.digest),
       owner: { hash: "preview", app: { project: app.metadata.project, name: app.metadata.name } },
-      bytesMax: BUNDLE_LIMITS.bundleBytesMax,
+      bytesMax: BUNDLE_BYTES_CEILING,
     });
     return { commit, subject, bundle, notices: rendered.notices };
   } catch (error) {

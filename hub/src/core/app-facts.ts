@@ -37,6 +37,8 @@ export interface AppFacts {
   readonly isSourceThere: boolean;
   /** What is wrong with the newest Revision; the last good Release stays in force. */
   readonly renderProblems: readonly Problem[];
+  /** Not wrong, but worth knowing of the newest Revision; absent: nothing. */
+  readonly renderNotices?: readonly Problem[];
   readonly placements: readonly PlacementFacts[];
   /** The newest Release, while it waits for a person; absent or null: it does not. */
   readonly held?: HeldRelease | null;

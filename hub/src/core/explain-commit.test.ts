@@ -72,13 +72,13 @@ describe("explainCommit", () => {
     ],
     [
       "one that nobody trusted signed",
-      at({ kind: "held", commit, by: commit, reason: "it is not signed." }),
+      at({ kind: "held", commit, by: commit, reason: "it is not signed.", fix: null }),
       "HeldUnverified",
       `abc1234 is held: it is not signed. ${isRunning}`,
     ],
     [
       "one below it",
-      at({ kind: "held", commit, by: head, reason: "it is not signed." }),
+      at({ kind: "held", commit, by: head, reason: "it is not signed.", fix: null }),
       "HeldUnverified",
       "abc1234 is held with fee1234 on top of it: it is not signed.",
     ],

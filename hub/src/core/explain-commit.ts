@@ -28,7 +28,13 @@ export interface CommitFacts {
     /** Fetched, and no part of what the Source follows. `wasHead`: it was, before the history was rewritten. */
     | { readonly kind: "elsewhere"; readonly commit: string; readonly wasHead: boolean }
     /** Itself or what is on top of it is signed by nobody who is trusted. */
-    | { readonly kind: "held"; readonly commit: string; readonly by: string; readonly reason: string }
+    | {
+        readonly kind: "held";
+        readonly commit: string;
+        readonly by: string;
+        readonly reason: string;
+        readonly fix: string | null;
+      }
     | ({ readonly kind: "followed" } & FollowedCommit);
 }
 
@@ -56,7 +62,7 @@ export function explainCommit(
   commit: CommitFacts,
   { cluster, detail }: { cluster: string | null; detail: ReportDetail | null },
 ): WhyView {
-  const where = explain(facts, cluster, detail);
+  const where = explain(commit.place.kind === "held" ? withoutHold(facts) : facts, cluster, detail);
   const told = tell(facts, commit, where);
   return { app: formatApp(facts.name), cluster, ...told };
 }
@@ -72,9 +78,9 @@ function tell(facts: AppFacts, { asked, source, place }: CommitFacts, where: Why
     }
     case "held": {
       const on = place.by === place.commit ? "" : ` with ${short(place.by)} on top of it`;
-      const text = `${short(place.commit)} is held${on}: ${place.reason} ${where.message}`;
-      const next = source.problem?.fix ?? `muster get source ${source.title}`;
-      return { reason: "HeldUnverified", message: text, next };
+      const held = `${short(place.commit)} is held${on}: ${place.reason}`;
+      const next = place.fix ?? source.problem?.fix ?? `muster get source ${source.title}`;
+      return { reason: "HeldUnverified", message: `${held} ${where.message}`, next };
     }
     case "elsewhere": {
       const lost = `${short(place.commit)} was the head of ${source.ref}, and is no longer in its history: ${headText(source)}.`;
@@ -131,6 +137,13 @@ function tellFollowed(
   }
   const same = `${id}${upTo} renders the same as r${headSameAs} of ${app}.`;
   return { reason: "RendersSame", message: `${same} ${where.message}`, next: where.next };
+}
+
+/** How the App is, without saying of its Source what is said of the very commit. */
+function withoutHold(facts: AppFacts): AppFacts {
+  if (facts.source === null) return facts;
+  const problems = facts.source.problems.filter(({ code }) => code !== "CommitHeld");
+  return { ...facts, source: { ...facts.source, held: null, problems } };
 }
 
 const short = (commit: string): string => commit.slice(0, 7);

@@ -133,6 +133,29 @@ describe("what is wrong before any cluster", () => {
     expect(message.match(/default\/shop (has no Release|stays)/g)).toHaveLength(1);
   });
 
+  it("keeps an App calm whose newest commit is held, and says so plainly", () => {
+    const problem: Problem = {
+      code: "CommitHeld",
+      message: "Commit 4f2c9e1 is held: unsigned.",
+      where: {},
+      fix: "Sign.",
+    };
+    const held = { commit: "4f2c9e1aa" };
+    const source = { problems: [problem], held } as unknown as SourceStatus;
+    const facts = factsOf({ source });
+    expect(summarizeApp(facts)).toMatchObject({
+      problems: [],
+      state: "placed on no cluster; commit 4f2c9e1 is held unverified",
+    });
+    const { reason, message, next } = explain(facts, null);
+    expect([reason, next]).toEqual(["Running", "Sign."]);
+    expect(message).toBe("default/shop runs r3 on 0 of 0 clusters. Commit 4f2c9e1 is held: unsigned.");
+
+    const first = factsOf({ source, intent: null });
+    expect(explain(first, null)).toMatchObject({ reason: "HeldUnverified", next: "Sign." });
+    expect(summarizeApp(first).state).toBe("no release yet; commit 4f2c9e1 is held unverified");
+  });
+
   it("follows a rewritten history without calling it a problem of the App", () => {
     const problem: Problem = { code: "HistoryRewritten", message: "The history was rewritten.", where: {} };
     const facts = factsOf({ source: { problems: [problem] } as unknown as SourceStatus });

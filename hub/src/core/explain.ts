@@ -1,5 +1,6 @@
 import { assertNever } from "@muster/shared/errors.ts";
 import { formatApp } from "@muster/shared/model/ids.ts";
+import { isNotice } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "./app-facts.ts";
 import { targetRelease } from "./documents/intent.ts";
 import type { ReportDetail } from "./documents/observed.ts";
@@ -7,7 +8,7 @@ import { explainRemoval, explainRemovals } from "./explain-removal.ts";
 import { firstCause, placed, tellCause } from "./first-cause.ts";
 import { placementState } from "./fleet.ts";
 import { heldInWords, heldRelease, shipText } from "./ship-release.ts";
-import { isNotice, summarizeApp, whatStays } from "./summarize-app.ts";
+import { summarizeApp, whatStays } from "./summarize-app.ts";
 import type { WhyView } from "./views.ts";
 
 /** Whose report's details tell why in full: the cluster that is asked about, or the first that fails like most. */
@@ -70,8 +71,11 @@ function explainApp(facts: AppFacts, detail: ReportDetail | null): Told {
   if (sourceProblem)
     return said("SourceFailing", andWhatStays(sourceProblem.message, facts), sourceProblem.fix ?? null);
   const target = facts.intent === null ? null : targetRelease(facts.intent);
-  if (target === null)
+  const unverified = facts.source?.problems.find(({ code }) => code === "CommitHeld");
+  if (target === null) {
+    if (unverified) return said("HeldUnverified", andWhatStays(unverified.message, facts), unverified.fix ?? null);
     return said("NoRelease", `${app} has no Release yet.`, "The first fetch of its Source makes one.");
+  }
   if (view.pin) {
     const git = facts.newest && facts.newest.number !== target ? ` Git is at r${facts.newest.number}.` : "";
     return said(
@@ -93,10 +97,13 @@ function explainApp(facts: AppFacts, detail: ReportDetail | null): Told {
       `${app} r${target} fails on ${summary.failed} of ${summary.clusters} clusters.`,
       detail,
     );
-  const text = `${app} runs r${target} on ${summary.atTarget} of ${summary.clusters} clusters.`;
+  const runs = `${app} runs r${target} on ${summary.atTarget} of ${summary.clusters} clusters.`;
+  const text = unverified === undefined ? runs : `${runs} ${unverified.message}`;
   const held = heldRelease(facts.releases);
   const reason = summary.atTarget < summary.clusters ? "Applying" : "Running";
-  return held === null ? said(reason, text) : said(reason, `${text} ${heldInWords(held)}.`, shipText(facts.name, held));
+  return held === null
+    ? said(reason, text, unverified?.fix ?? null)
+    : said(reason, `${text} ${heldInWords(held)}.`, shipText(facts.name, held));
 }
 
 /** A problem may already say what stays in force. */
@@ -190,6 +197,10 @@ function whyNoRelease(facts: AppFacts): string | null {
   return problem !== undefined ? placed(problem) : whySourceFails(facts);
 }
 
-function whySourceFails(facts: AppFacts): string | null {
-  return facts.source?.problems.find((problem) => !isNotice(problem))?.message ?? null;
+function whySourceFails({ source }: AppFacts): string | null {
+  const problems = source?.problems ?? [];
+  return (
+    (problems.find((problem) => !isNotice(problem)) ?? problems.find(({ code }) => code === "CommitHeld"))?.message ??
+    null
+  );
 }

@@ -1,5 +1,5 @@
 import { formatApp } from "@muster/shared/model/ids.ts";
-import type { Problem } from "@muster/shared/model/problem.ts";
+import { isNotice } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "./app-facts.ts";
 import { targetRelease } from "./documents/intent.ts";
 import { hasSameOptions, type Release } from "./documents/release.ts";
@@ -104,6 +104,7 @@ export function summarizeApp(facts: AppFacts): AppView {
     summary,
     state: stateInWords(facts, summary, counted.length),
     problems: problemsOf(facts),
+    notices: [...(facts.renderNotices ?? [])],
     ...causeOf({ placements: counted }),
   };
 }
@@ -122,9 +123,6 @@ function causeOf(counted: Pick<AppFacts, "placements">): Pick<AppView, "firstCau
   const clusters = cause.placements.slice(0, CAUSE_CLUSTERS_MAX).map(({ cluster }) => cluster.name);
   return { firstCause: { message: cause.message, clusters, count: cause.placements.length } };
 }
-
-/** Worth knowing of the Source, and nothing that keeps its Apps from following the head. */
-export const isNotice = ({ code }: Pick<Problem, "code">): boolean => code === "HistoryRewritten";
 
 export const detailApp = (facts: AppFacts): AppDetailView => ({
   ...summarizeApp(facts),
@@ -186,7 +184,11 @@ function stateInWords(facts: AppFacts, summary: AppView["summary"], counted: num
     return [`deleting: ${counted} ${plural(counted, "cluster")} to confirm`, ...leaving].join("; ");
   }
   const target = shownTarget(facts);
-  if (target === null) return problemsOf(facts).length > 0 ? "no release: see problems" : "no release yet";
+  if (target === null) {
+    const unverified = heldCommitInWords(facts);
+    if (problemsOf(facts).length > 0) return "no release: see problems";
+    return unverified === null ? "no release yet" : `no release yet; ${unverified}`;
+  }
   const pinned = intent?.pin ? `pinned by ${intent.pin.by}: "${intent.pin.reason}"` : null;
   const ahead = summary.ahead > 0 ? `${summary.ahead} ahead: muster recover` : null;
   const wrong = problemsOf(facts).length > 0 ? `problems; r${target} stays` : null;
@@ -199,7 +201,13 @@ function stateInWords(facts: AppFacts, summary: AppView["summary"], counted: num
   const held = heldRelease(facts.releases);
   const waits = held === null ? null : `r${held.number} is held: ${shipText(facts.name, held)}`;
   const said = parts.length === 0 ? [calm] : [...parts, ...(newer && waits === null ? [newer] : [])];
-  return [...said, ...(waits === null ? [] : [waits])].join("; ");
+  const unverified = heldCommitInWords(facts);
+  return [...said, ...(waits === null ? [] : [waits]), ...(unverified === null ? [] : [unverified])].join("; ");
+}
+
+/** `commit 4f2c9e1 is held unverified` */
+function heldCommitInWords({ source }: AppFacts): string | null {
+  return source?.held == null ? null : `commit ${source.held.commit.slice(0, 7)} is held unverified`;
 }
 
 export const plural = (count: number, word: string): string => (count === 1 ? word : `${word}s`);

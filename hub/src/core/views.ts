@@ -26,11 +26,20 @@ export const clusterView = z.object({
 });
 export type ClusterView = z.infer<typeof clusterView>;
 
+/** Of Apps that leave clusters. */
+const objectsGo = z
+  .boolean()
+  .optional()
+  .describe(
+    "whether objects are deleted by what is lost; false: all of it is kept (onUnplaced). Absent: nothing is lost",
+  );
+
 /** The cluster as it is after its labels changed; after a dry run as it was. */
 export const labelResult = clusterView.extend({
   /** `PROJECT/NAME` of the Apps that go to the cluster, or leave it, by this. */
   gains: z.array(z.string()),
   loses: z.array(z.string()),
+  deletes: objectsGo,
   /** Why what it loses would wait for a person's approval, or waits now; absent: it does not. */
   waits: z.string().optional(),
   dryRun: z.boolean(),
@@ -54,7 +63,9 @@ export const sourceView = z.object({
   /** A branch by its name; any other ref as people are told of it: `tag v1.4.2`, `semver >=1.4 <2`. */
   branch: z.string(),
   tag: z.string().nullable().describe("the tag that a tag or a range of versions comes down to"),
-  state: z.enum(["Pending", "Ready", "Failing"]),
+  state: z
+    .enum(["Pending", "Ready", "Held", "Failing"])
+    .describe("Held: the newest commit is held, since nobody trusted has signed it; what was verified before stays"),
   revision: z
     .object({ commit: z.string(), subject: z.string(), author: z.string(), committedAt: time, seen: time })
     .nullable(),
@@ -153,6 +164,8 @@ export const appView = z.object({
   /** One line for people: what state the App is in. */
   state: z.string(),
   problems: z.array(problem),
+  /** Not wrong, but worth knowing of the newest commit. */
+  notices: z.array(problem).optional(),
   /** What goes wrong on most of the clusters that fail, in short; `why` tells it in full. */
   firstCause: z
     .object({
@@ -273,6 +286,7 @@ export const applyResult = z.object({
       /** Clusters that gain or lose the App by this. */
       gains: z.array(z.string()),
       loses: z.array(z.string()),
+      deletes: objectsGo,
     }),
   ),
   /** Why what clusters lose by it would wait for a person's approval, or waits now; absent: it does not. */

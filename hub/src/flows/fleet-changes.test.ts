@@ -94,11 +94,27 @@ describe("placement and deletion", () => {
     await set("prod", false);
     await commands.apply(person, [prod], { dryRun: false });
     const moves = { gains: [], loses: ["default/shop"] };
-    expect(await set("test", true)).toMatchObject({ ...moves, labels: { tier: "prod" }, dryRun: true });
+    expect(await set("test", true)).toMatchObject({
+      ...moves,
+      deletes: true,
+      labels: { tier: "prod" },
+      dryRun: true,
+    });
     expect((await fixture.hub.queries.cluster("eu-1")).labels).toMatchObject({ tier: "prod" });
     expect(await set("test", false)).toMatchObject({ ...moves, labels: { tier: "test" }, dryRun: false });
     await commands.apply(person, [test], { dryRun: false });
     expect(await set("test", true)).toMatchObject({ gains: [], loses: [] });
+    expect(await set("test", true)).not.toHaveProperty("deletes");
+  });
+
+  it("tells that objects stay where an App that leaves keeps them", async () => {
+    await deployed();
+    const { commands } = fixture.hub;
+    const onUnplaced = { action: "keep" };
+    await commands.apply(person, [appOf("shop", { onUnplaced })], { dryRun: false });
+    const none = appOf("shop", { onUnplaced, clusters: { matchLabels: { tier: "none" } } });
+    const plan = await commands.apply(person, [none], { dryRun: true });
+    expect(plan.results[0]).toMatchObject({ loses: ["eu-1"], deletes: false });
   });
 
   it("is gone when every cluster confirmed, and made again it is another App", async () => {

@@ -1,12 +1,12 @@
 import { AppError } from "@muster/shared/errors.ts";
 import { type AppUid, type CommitId, formatApp } from "@muster/shared/model/ids.ts";
+import { isNotice } from "@muster/shared/model/problem.ts";
 import type { AppFacts } from "../core/app-facts.ts";
 import { gitOf, nameOf, type StoredApp, type StoredSource, sourceOf } from "../core/documents/definition.ts";
 import type { Release } from "../core/documents/release.ts";
 import type { SourceStatus } from "../core/documents/source-status.ts";
 import type { CommitFacts, FollowedCommit } from "../core/explain-commit.ts";
 import { isAbout } from "../core/source-progress.ts";
-import { isNotice } from "../core/summarize-app.ts";
 import { otherSources } from "../core/variants.ts";
 import type { CredentialStore } from "../ports/credentials.ts";
 import type { GitRemote, GitSource } from "../ports/git-source.ts";
@@ -200,7 +200,8 @@ export function createCommitLookup(deps: {
     }
     const held = status?.held ?? null;
     if (held !== null && (await history.isIn(commit, held.commit))) {
-      return { kind: "held", commit, by: held.commit, reason: held.reason };
+      const fix = status?.problems.find(({ code }) => code === "CommitHeld")?.fix ?? null;
+      return { kind: "held", commit, by: held.commit, reason: held.reason, fix };
     }
     return { kind: "elsewhere", commit, wasHead: status?.seen.some((one) => one.commit === commit) ?? false };
   }

@@ -14,6 +14,7 @@ import type { HubQueries } from "../ports/hub-commands.ts";
 import type { Documents } from "../ports/store.ts";
 import type { HubState } from "./hub-state.ts";
 import type { CommitLookup } from "./look-up-commit.ts";
+import type { BundleReader } from "./read-bundle.ts";
 import type { Traces } from "./trace.ts";
 import type { Views } from "./views.ts";
 
@@ -24,6 +25,7 @@ export function createQueries(deps: {
   documents: Documents;
   traces: Traces;
   commits: CommitLookup;
+  bundles: BundleReader;
   hub: { id: string; version: string; started: number };
   readiness: () => { ready: boolean; waitingFor: readonly string[] };
 }): HubQueries {
@@ -105,6 +107,8 @@ export function createQueries(deps: {
     async releases(name) {
       return [...views.facts(name).releases.values()].sort((a, b) => b.number - a.number).map(viewRelease);
     },
+
+    bundle: async (name, wanted) => deps.bundles.read(views.facts(name), wanted),
 
     async why(name, cluster, commit = null) {
       if (cluster !== null && state.clusterByName(cluster) === null) {

@@ -34,6 +34,7 @@ const RENDERS_SPARE = 4;
 /** Apps compared with a commit at once: each asks for a few object ids, so that they can all be asked for together. */
 const COMPARISONS_MAX = 128;
 const COVER_KEPT_MAX = 256;
+const NOTICES_MAX = 8;
 
 /** What became of the newest Revision of an App. In memory: after a restart it is found out again. */
 export interface Rendering {
@@ -164,7 +165,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     const table = newest === null ? null : await deps.contents.tableOf(newest);
     const before = newest === null ? [] : variantsIn(newest, table);
     const trees = await openTrees(origin, { state, openTree: deps.openTree });
-    const chart = await deps.charts.of(app, signal);
+    const chart = await deps.charts.of(app, { latest: newest, signal });
     if (chart.kind === "invalid") return refuse(app, chart.problems, where);
     // What another policy let pass, or another chart gave, is looked at again, even if the files are the same.
     const isKnown =
@@ -191,7 +192,7 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     const tree = (await trees.get("")?.entry(directoryOf(spec.source)))?.oid ?? "";
     const steering = deps.projects.steeringOf(app);
     const composed = composeRelease(app, origin, outcome, { tree, charts: chart.frozen, steering });
-    await release(app, origin, { outcome, composed, newest, before });
+    await release(app, origin, { outcome, composed, newest, before, notices: chart.notices });
   }
 
   async function release(app: StoredApp, origin: RenderOrigin, found: FoundContent): Promise<void> {
@@ -206,11 +207,11 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
       await deps.blobs.put(composed.table.name, composed.table.bytes);
     }
     // Noted before the Release: whoever sees the Release finds what it was rendered from.
-    const hadProblems = (renderings.get(app.uid)?.problems.length ?? 0) > 0;
+    const { problems, notices } = renderings.get(app.uid) ?? NOTHING;
     const { status, revision } = origin;
     renderings.set(app.uid, {
       problems: [],
-      notices: outcome.variants.flatMap(({ outcome }) => outcome.notices).slice(0, 8),
+      notices: [...found.notices, ...renderNotices(outcome, renderings.get(app.uid))].slice(0, NOTICES_MAX),
       cover: unionOfCovers(outcome),
       rendered: {
         commit: revision.commit,
@@ -233,7 +234,8 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
       const ids = { app: formatApp(nameOf(app)), release: made.number, commit: revision.commit };
       log.info({ ...ids, digest: made.bundle?.digest, variants: after.length, cause: made.cause.kind }, "release made");
     }
-    if (hadProblems) state.notifyChange();
+    const now = renderings.get(app.uid)?.notices ?? [];
+    if (problems.length > 0 || stableJson(now) !== stableJson(notices)) state.notifyChange();
     deps.onRendered(app.uid);
   }
 
@@ -296,6 +298,16 @@ interface FoundContent {
   readonly composed: Composed;
   readonly newest: Release | null;
   readonly before: ReturnType<typeof variantsIn>;
+  readonly notices: readonly Problem[];
+}
+
+/** What is known already was not looked at again: what was noticed of it then holds. */
+function renderNotices({ variants }: RenderedApp, before: Rendering | undefined): readonly Problem[] {
+  const isKnown = variants.every(({ outcome }) => outcome.scopes === null);
+  if (isKnown) return (before?.notices ?? []).filter(({ code }) => code !== "ChartKept");
+  const notices = new Map<string, Problem>();
+  for (const { outcome } of variants) for (const notice of outcome.notices) notices.set(stableJson(notice), notice);
+  return [...notices.values()];
 }
 
 const judgedOf = (

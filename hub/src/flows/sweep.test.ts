@@ -2,7 +2,7 @@ import { silentLog } from "@muster/shared/log.ts";
 import { FakeClock } from "@muster/shared/testing/fake-clock.ts";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { openSqliteStore } from "../adapters/store/sqlite/open.ts";
-import { RELEASES_KEPT_MIN } from "../core/plan-retention.ts";
+import { RELEASE_HISTORY_LIMIT } from "../core/plan-retention.ts";
 import type { Store } from "../ports/store.ts";
 import { appOf, HubFixture, person, shop, sourceOf } from "../testing/hub-fixture.ts";
 import type { HubState } from "./hub-state.ts";
@@ -44,7 +44,7 @@ it.each(["before", "after"] as const)("keeps a Release that a rollback chooses j
   await fixture.startHub({ wrap });
   fixture.push(file(1));
   await fixture.hub.commands.apply(person, [sourceOf(), appOf()], { dryRun: false });
-  const many = RELEASES_KEPT_MIN + 1;
+  const many = RELEASE_HISTORY_LIMIT + 1;
   for (let number = 1; number <= many; number += 1) {
     fixture.push(file(number));
     await fixture.wake();
@@ -85,6 +85,7 @@ it("looks through Releases once, however many blobs go", async () => {
     held: { isHeld: (name) => name === "held" },
     contents: { tableOf: tableOf as never },
     artifacts: { collect: async () => {} },
+    releaseHistoryLimit: RELEASE_HISTORY_LIMIT,
     audit: { flush: async () => {}, isDrained: () => true } as never,
     clock,
     log: silentLog,
@@ -97,3 +98,42 @@ it("looks through Releases once, however many blobs go", async () => {
   expect(left.map(({ name }) => name).sort()).toEqual(spared.sort());
   expect(tableOf).toHaveBeenCalledTimes(1);
 });
+
+/** Numbers of the Releases that are stored. */
+const stored = async () =>
+  (await fixture.store.documents.list("releases")).map(({ key }) => Number(key.split("/")[1])).sort((a, b) => a - b);
+
+async function release(count: number, from = 1): Promise<void> {
+  for (let number = from; number < from + count; number += 1) {
+    fixture.push(file(number));
+    await fixture.wake();
+    await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(number), soon);
+  }
+  await fixture.hub.settled();
+}
+
+it("keeps as many of an App's newest Releases as the hub is told, or the App itself says", async () => {
+  await fixture.startHub({ over: { releaseHistoryLimit: 3 } });
+  fixture.push(file(1));
+  await fixture.hub.commands.apply(person, [sourceOf(), appOf()], { dryRun: false });
+  await release(5);
+  await fixture.hub.sweep();
+  expect(await stored()).toEqual([3, 4, 5]);
+
+  await fixture.hub.commands.apply(person, [appOf("shop", { releaseHistoryLimit: 1 })], { dryRun: false });
+  await fixture.hub.sweep();
+  expect(await stored()).toEqual([5]);
+});
+
+it("keeps a pinned Release and the one before it, however few are to be kept", async () => {
+  await fixture.startHub({ over: { releaseHistoryLimit: 1 } });
+  fixture.push(file(1));
+  await fixture.hub.commands.apply(person, [sourceOf(), appOf()], { dryRun: false });
+  await release(2);
+  await fixture.hub.commands.rollback(person, { ...rollback, to: "r1" });
+  await release(2, 3);
+  await fixture.hub.sweep();
+  expect(await stored()).toEqual([1, 4]);
+});
+
+const rollback = { project: "default", app: "shop", reason: "worse", dryRun: false };

@@ -37,8 +37,8 @@ export interface Sweep {
 }
 
 /**
- * Forgets what nothing needs any more: Releases and bundles beyond those that are assigned, pinned or among the last
- * ten, reports of clusters and Apps that are gone, definitions and clusters that were deleted. Only documents and
+ * Forgets what nothing needs any more: Releases and bundles beyond those that are assigned, pinned or among the newest
+ * few, reports of clusters and Apps that are gone, definitions and clusters that were deleted. Only documents and
  * bundles of the hub: nothing here reaches a cluster.
  */
 export function createSweep(deps: {
@@ -49,6 +49,8 @@ export function createSweep(deps: {
   held: Pick<HeldBundles, "isHeld">;
   contents: Pick<ReleaseContents, "tableOf">;
   artifacts: Pick<ArtifactSource, "collect">;
+  /** How many of an App's newest Releases are kept, unless its definition says it. */
+  releaseHistoryLimit: number;
   audit: AuditDrain;
   clock: Clock;
   log: Log;
@@ -102,8 +104,13 @@ export function createSweep(deps: {
     const intent = state.intents.get(uid);
     if (intent === null) return new Set();
     const numbers = new Set([...state.releasesOf(uid).keys(), ...(and === null ? [] : [and])]);
-    return releasesToKeep([...numbers], intent, state.entriesOf(uid).values());
+    const entries = state.entriesOf(uid).values();
+    return releasesToKeep([...numbers], { intent, entries, newestKept: newestKept(uid) });
   }
+
+  /** What the App's definition says, or the hub's own. */
+  const newestKept = (uid: AppUid): number =>
+    state.appByUid(uid)?.definition.spec.releaseHistoryLimit ?? deps.releaseHistoryLimit;
 
   async function sweepBlobs(): Promise<void> {
     const young = clock.now() - BUNDLE_AGE_MS_MIN;

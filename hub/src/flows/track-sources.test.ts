@@ -164,12 +164,15 @@ describe("a Source that asks for signers", () => {
         },
       ]);
     }, soon);
+    const view = () => fixture.hub.queries.source({ project: "default", name: "fleet" });
+    expect(await view()).toMatchObject({ state: "Held", revision: { commit: good }, held: { commit: bad } });
     const mended = fixture.push({ "apps/shop/web.yaml": "good" });
     trust(good, mended);
     await fixture.wake();
     await vi.waitFor(async () => {
       expect(await statusOf()).toMatchObject({ revision: { commit: mended, number: 2 }, held: null, problems: [] });
     }, soon);
+    expect(await view()).toMatchObject({ state: "Ready", held: null });
   });
 
   it("begins with no Revision when the signers are changed, until one of them has signed", async () => {

@@ -1,6 +1,6 @@
 import { AppError } from "@muster/shared/errors.ts";
 import { type AppName, type AppUid, type ClusterId, type Digest, formatApp } from "@muster/shared/model/ids.ts";
-import type { Problem } from "@muster/shared/model/problem.ts";
+import { isNotice, type Problem } from "@muster/shared/model/problem.ts";
 import type { AppFacts, PlacementFacts } from "../core/app-facts.ts";
 import { describeGenerator } from "../core/app-set/plan-app-set.ts";
 import type { ClusterRecord } from "../core/cluster-record.ts";
@@ -17,7 +17,7 @@ import {
 import type { Intent } from "../core/documents/intent.ts";
 import { ownerName } from "../core/documents/owner.ts";
 import { isAhead, placementState } from "../core/fleet.ts";
-import { isNotice, shownTarget, summarizeApp } from "../core/summarize-app.ts";
+import { shownTarget, summarizeApp } from "../core/summarize-app.ts";
 import type { AppSetView, AppView, ClusterView, ProjectView, SourceView } from "../core/views.ts";
 import { isInProject, selectedBy } from "../core/wanted.ts";
 import type { RemovalBrake } from "./brake-removals.ts";
@@ -75,6 +75,7 @@ export function createViews(deps: {
       source: sourceName === null ? null : state.sourceStatuses.get(`${sourceName.project}/${sourceName.name}`),
       isSourceThere: sourceName !== null && state.source(sourceName) !== null,
       renderProblems: deps.renderingOf(uid).problems,
+      renderNotices: deps.renderingOf(uid).notices,
       placements: placementsOf(uid, stored, wantedOf(uid, intent)),
       held: deps.prunes.held(uid),
       // Asked for by few of those that ask for facts.
@@ -183,14 +184,14 @@ export function createViews(deps: {
       // Of another address or branch: it says nothing of this one.
       const status = stored?.url === url && stored.branch === ref.branch ? stored : null;
       const isFailing = status?.problems.some((problem) => !isNotice(problem)) ?? false;
-      const { revision = null } = status ?? {};
+      const { revision = null, held = null } = status ?? {};
       return {
         project,
         name,
         url,
         branch: ref.branch,
         tag: status?.tag ?? null,
-        state: isFailing ? "Failing" : revision === null ? "Pending" : "Ready",
+        state: isFailing ? "Failing" : held !== null ? "Held" : revision === null ? "Pending" : "Ready",
         revision:
           revision === null
             ? null
@@ -201,7 +202,7 @@ export function createViews(deps: {
                 committedAt: iso(revision.committedAt),
                 seen: iso(revision.seenAt),
               },
-        held: status?.held == null ? null : { ...status.held, since: iso(status.held.since) },
+        held: held === null ? null : { ...held, since: iso(held.since) },
         lastChecked: status?.lastChecked == null ? null : iso(status.lastChecked),
         problems: [...(status?.problems ?? []), ...renderProblemsOf({ project, name })].slice(0, SOURCE_PROBLEMS_MAX),
         definitions: definitionsOf(source),

@@ -15,10 +15,17 @@ function stored(name: string, version: string | null): StoredApp {
 it("looks at Apps whose chart has a range, every so often, and asks the repositories anew", async () => {
   const clock = new FakeClock(0);
   const seen: string[] = [];
-  const apps = [stored("ranged", "1.x"), stored("exact", "1.2.3"), stored("in-git", null), stored("wrong", "one")];
+  const apps = [
+    stored("ranged", "1.x"),
+    stored("exact", "1.2.3"),
+    stored("kept", "1.2.3"),
+    stored("in-git", null),
+    stored("wrong", "one"),
+  ];
   const waking = wakeCharts({
     apps: () => apps,
     charts: { forget: () => void seen.push("forget") },
+    isMakingDo: (app) => app === "kept",
     wake: (app) => void seen.push(app),
     everyMs: 1_000,
     clock,
@@ -28,10 +35,10 @@ it("looks at Apps whose chart has a range, every so often, and asks the reposito
   await clock.advance(1_099);
   expect(seen).toEqual([]);
   await clock.advance(1);
-  expect(seen).toEqual(["forget", "ranged"]);
+  expect(seen).toEqual(["forget", "ranged", "kept"]);
   await clock.advance(1_100);
-  expect(seen).toEqual(["forget", "ranged", "forget", "ranged"]);
+  expect(seen).toEqual(["forget", "ranged", "kept", "forget", "ranged", "kept"]);
   waking.stop();
   await clock.advance(5_000);
-  expect(seen).toHaveLength(4);
+  expect(seen).toHaveLength(6);
 });

@@ -14,11 +14,14 @@ export interface WakeCharts {
 
 /**
  * A newer version in a chart's range is nobody's event: every so often what repositories answered is forgotten, and the
- * Apps whose chart has a range are looked at again. One whose range means the same as before renders nothing.
+ * Apps whose chart has a range are looked at again, and those that make do with a chart that is kept. One whose range
+ * means the same as before renders nothing.
  */
 export function wakeCharts(deps: {
   readonly apps: () => Iterable<StoredApp>;
   readonly charts: Pick<ChartSupply, "forget">;
+  /** Whether an App does with a chart that is kept, because its repository did not answer. */
+  readonly isMakingDo: (app: AppUid) => boolean;
   readonly wake: (app: AppUid) => void;
   readonly everyMs: number;
   readonly clock: Clock;
@@ -31,7 +34,7 @@ export function wakeCharts(deps: {
       const jitter = 1 - JITTER + 2 * JITTER * deps.random();
       await deps.clock.sleep(deps.everyMs * jitter, stopping.signal);
       deps.charts.forget();
-      for (const app of deps.apps()) if (followsChart(app)) deps.wake(app.uid);
+      for (const app of deps.apps()) if (followsChart(app) || deps.isMakingDo(app.uid)) deps.wake(app.uid);
     }
   }
 

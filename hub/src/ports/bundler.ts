@@ -1,8 +1,10 @@
 import type { Digest } from "@muster/shared/model/ids.ts";
 import type { ObjectRef } from "@muster/shared/model/object-ref.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
+import type { BundleLimits } from "../core/bundle-limits.ts";
 import type { BundleTransform } from "../core/transform/bundle-transform.ts";
 
+export { BUNDLE_BYTES_CEILING, BUNDLE_LIMITS, type BundleLimits } from "../core/bundle-limits.ts";
 export type * from "../core/transform/bundle-transform.ts";
 
 export interface BundleInput {
@@ -19,20 +21,6 @@ export interface BundleInput {
   readonly transform?: BundleTransform;
   readonly limits: BundleLimits;
 }
-
-export interface BundleLimits {
-  readonly fileBytesMax: number;
-  readonly objectsMax: number;
-  readonly bundleBytesMax: number;
-  readonly timeoutMsMax: number;
-}
-
-export const BUNDLE_LIMITS: BundleLimits = {
-  fileBytesMax: 4 * 1024 * 1024,
-  objectsMax: 20_000,
-  bundleBytesMax: 32 * 1024 * 1024,
-  timeoutMsMax: 30_000,
-};
 
 /** The rendered objects of one variant: immutable, canonical, named by the digest of the canonical form. */
 export interface SealedBundle {

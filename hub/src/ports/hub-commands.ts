@@ -1,5 +1,5 @@
 import type { Definition } from "@muster/shared/model/definitions.ts";
-import type { AppName } from "@muster/shared/model/ids.ts";
+import type { AppName, Digest } from "@muster/shared/model/ids.ts";
 import type { Labels } from "@muster/shared/model/selector.ts";
 import type {
   AppDetailView,
@@ -32,6 +32,16 @@ export interface Actor {
   readonly name: string;
   /** Address the call came from, where there is one. */
   readonly from: string | null;
+}
+
+/** What a Release holds for a cluster, as agents get it. */
+export interface ReleasedBundle {
+  readonly release: number;
+  readonly digest: Digest;
+  /** Where objects go that name none. */
+  readonly namespace: string;
+  /** zstd-compressed canonical form. */
+  readonly compressed: Uint8Array;
 }
 
 /**
@@ -94,6 +104,11 @@ export interface HubQueries {
   app(app: AppName): Promise<AppDetailView>;
   placement(app: AppName, cluster: string): Promise<PlacementDetailView>;
   releases(app: AppName): Promise<readonly ReleaseView[]>;
+  /**
+   * What a Release holds for a cluster; a null release is what is assigned to it now.
+   * @throws AppError "not-found", "invalid" when clusters differ and none is named.
+   */
+  bundle(app: AppName, wanted: { release: number | null; cluster: string | null }): Promise<ReleasedBundle>;
   /** With a commit, given by the beginning of its id: what became of it. @throws AppError "invalid" for one that is several. */
   why(app: AppName, cluster: string | null, commit?: string | null): Promise<WhyView>;
   /** The last few Revisions of an App on their way, oldest first; forgotten with the process. */

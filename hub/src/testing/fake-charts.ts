@@ -6,6 +6,8 @@ import type { ChartSource, ResolvedChart } from "../ports/chart-source.ts";
 export class FakeCharts implements ChartSource {
   #newest: { version: string; archive: string } | null = null;
   resolves = 0;
+  /** Whether the repository does; otherwise whoever asks is told that it does not. */
+  answers = true;
 
   publish(version: string, archive: string): void {
     this.#newest = { version, archive };
@@ -28,6 +30,7 @@ export class FakeCharts implements ChartSource {
   async close(): Promise<void> {}
 
   #present(): { version: string; archive: string } {
+    if (!this.answers) throw new AppError("unavailable", "https://charts.example.com did not answer");
     if (this.#newest === null) throw new AppError("not-found", "the chart is not in its repository");
     return this.#newest;
   }

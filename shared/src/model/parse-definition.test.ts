@@ -40,6 +40,18 @@ describe("parseDefinition", () => {
     ["a missing field", { ...app({}), metadata: {} }, ["metadata", "name"], /^"metadata.name" is missing\.$/],
     ["a mistyped kind", { ...app({}), kind: "Ap" }, ["kind"], /did you mean App\?/],
     ["another version", { ...app({}), apiVersion: "v1" }, ["apiVersion"], /write muster.dev\/v1alpha1/],
+    [
+      "what is not there yet",
+      { ...app({}), kind: "Cluster", metadata: { name: "eu-1" }, spec: { cordon: true } },
+      ["spec", "cordon"],
+      /^"spec.cordon": cordoning a cluster is not there yet\. .*exclude/,
+    ],
+    [
+      "Kubernetes' word for another",
+      app({ revisionHistoryLimit: 3 }),
+      ["spec", "revisionHistoryLimit"],
+      /known here: .*releaseHistoryLimit/,
+    ],
     ["no mapping", "hello", [], /a definition is a mapping/],
   ])("explains %s", (_, value, path, message) => {
     const parsed = parseDefinition(value);

@@ -24,6 +24,7 @@ export const problemCode = z.enum([
   "SubmoduleRefused",
   "RenderFailed",
   "ChartUnavailable",
+  "ChartKept",
   "RenderTimeout",
   "RenderMemory",
   "OutputTooLarge",
@@ -80,6 +81,16 @@ export const problemCode = z.enum([
   "Internal",
 ]);
 export type ProblemCode = z.infer<typeof problemCode>;
+
+/** Worth knowing, and nothing that keeps a Source or an App from being what Git says. */
+const NOTICES: ReadonlySet<string> = new Set<ProblemCode>([
+  "HistoryRewritten",
+  "CommitHeld",
+  "ChartKept",
+  "NotReproducible",
+]);
+
+export const isNotice = ({ code }: { readonly code: string }): boolean => NOTICES.has(code);
 
 /** One thing that is wrong, told for people: what, where, and what to do. */
 export const problem = z.object({

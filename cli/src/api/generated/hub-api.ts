@@ -453,6 +453,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project}/apps/{name}/releases/{release}/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a Release holds for a cluster, as agents get it: canonical JSON, one object a line, in zstd
+         * @description `release` is a number, or `current`: what is assigned to the cluster now. Where clusters get different bundles, one must be named. The headers muster-release, muster-digest and muster-namespace (of objects that name none) tell what it is.
+         */
+        get: operations["getBundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project}/apps/{name}/trace": {
         parameters: {
             query?: never;
@@ -688,6 +708,7 @@ export interface components {
                 message: string;
             };
             name: string;
+            notices?: components["schemas"]["Problem"][];
             path: string;
             pin: components["schemas"]["Pin"] | null;
             problems: components["schemas"]["Problem"][];
@@ -715,6 +736,7 @@ export interface components {
                 message: string;
             };
             name: string;
+            notices?: components["schemas"]["Problem"][];
             path: string;
             pin: components["schemas"]["Pin"] | null;
             placements: components["schemas"]["Placement"][];
@@ -744,6 +766,7 @@ export interface components {
         ApplyResult: {
             dryRun: boolean;
             results: {
+                deletes?: boolean;
                 gains: string[];
                 kind: string;
                 loses: string[];
@@ -1005,6 +1028,7 @@ export interface components {
                         [key: string]: string;
                     };
                 }[];
+                releaseHistoryLimit?: number;
                 render: {
                     capabilities: {
                         /** @default [] */
@@ -1238,6 +1262,7 @@ export interface components {
             };
             certificateExpires: string | null;
             clockSkewMs: number | null;
+            deletes?: boolean;
             dryRun: boolean;
             gains: string[];
             id: string;
@@ -1352,7 +1377,7 @@ export interface components {
         };
         Problem: {
             /** @enum {string} */
-            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "UnknownVariable" | "InvalidSubstitution" | "PatchFailed" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "ChartUnavailable" | "RenderTimeout" | "RenderMemory" | "OutputTooLarge" | "RendererMissing" | "PathOutside" | "RemoteRefused" | "PluginRefused" | "DependencyMissing" | "NotReproducible" | "DefinitionInvalid" | "DefinitionForbidden" | "DefinitionsMissing" | "DefinitionKept" | "ClusterNotRegistered" | "OwnerConflict" | "NothingMatched" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "CommitHeld" | "AddressForbidden" | "SourceNotFound" | "NoRevision" | "ProjectForbids" | "ProjectSuspended" | "ProjectMissing" | "QuotaExceeded" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "RemovalNeedsApproval" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
+            code: "InvalidYaml" | "InvalidObject" | "KindMissing" | "NameMissing" | "DuplicateObject" | "TooManyAliases" | "FileTooLarge" | "BundleTooLarge" | "TooManyObjects" | "NothingRendered" | "PathNotFound" | "UnknownField" | "InvalidField" | "UnknownVariable" | "InvalidSubstitution" | "PatchFailed" | "SymlinkRefused" | "SubmoduleRefused" | "RenderFailed" | "ChartUnavailable" | "ChartKept" | "RenderTimeout" | "RenderMemory" | "OutputTooLarge" | "RendererMissing" | "PathOutside" | "RemoteRefused" | "PluginRefused" | "DependencyMissing" | "NotReproducible" | "DefinitionInvalid" | "DefinitionForbidden" | "DefinitionsMissing" | "DefinitionKept" | "ClusterNotRegistered" | "OwnerConflict" | "NothingMatched" | "RepositoryUnreachable" | "CredentialsRefused" | "RefNotFound" | "HistoryRewritten" | "CommitHeld" | "AddressForbidden" | "SourceNotFound" | "NoRevision" | "ProjectForbids" | "ProjectSuspended" | "ProjectMissing" | "QuotaExceeded" | "ApplyRefused" | "Forbidden" | "Conflict" | "ImmutableField" | "KindUnknown" | "NotOwned" | "RemovalNeedsApproval" | "ClusterUnavailable" | "NamespaceMissing" | "Timeout" | "SignatureInvalid" | "KeyUnknown" | "GenerationOlder" | "GenerationForked" | "EpochUnknown" | "WrongCluster" | "WrongHub" | "DigestMismatch" | "CapabilityMissing" | "MessageInvalid" | "Internal";
             fix?: string;
             message: string;
             /** @default {} */
@@ -1489,7 +1514,7 @@ export interface components {
                 subject: string;
             } | null;
             /** @enum {string} */
-            state: "Pending" | "Ready" | "Failing";
+            state: "Pending" | "Ready" | "Held" | "Failing";
             tag: string | null;
             url: string;
         };
@@ -2548,6 +2573,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Release"];
+                };
+            };
+            /** @description refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    getBundle: {
+        parameters: {
+            query?: {
+                cluster?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                project: string;
+                release: "current" | number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the bundle */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zstd": string;
                 };
             };
             /** @description refused or failed */

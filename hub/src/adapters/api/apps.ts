@@ -13,6 +13,9 @@ import {
 } from "../../core/views.ts";
 import { type Api, listOf, type RouteContext, scopedParams } from "./routes.ts";
 
+/** Sent as it is: what is in it is checked by its digest. */
+const bytes = z.string().meta({ format: "binary" });
+
 export function addAppRoutes(api: Api, { commands, queries, actor }: RouteContext): void {
   const tags = ["apps"];
   api.get(
@@ -151,6 +154,39 @@ function addHistoryRoutes(api: Api, { queries }: Pick<RouteContext, "queries">):
     async (request) => ({
       items: [...(await queries.releases(request.params))].sort((a, b) => b.number - a.number),
     }),
+  );
+
+  api.get(
+    "/v1/projects/:project/apps/:name/releases/:release/bundle",
+    {
+      schema: {
+        operationId: "getBundle",
+        tags,
+        summary: "What a Release holds for a cluster, as agents get it: canonical JSON, one object a line, in zstd",
+        description:
+          "`release` is a number, or `current`: what is assigned to the cluster now. Where clusters get different bundles, one must be named. The headers muster-release, muster-digest and muster-namespace (of objects that name none) tell what it is.",
+        params: scopedParams.extend({
+          release: z.union([z.literal("current"), z.coerce.number().int().min(1)]),
+        }),
+        querystring: z.object({ cluster: name.optional() }),
+        response: {
+          200: { description: "the bundle", content: { "application/zstd": { schema: bytes } } },
+        },
+      },
+    },
+    async (request, reply) => {
+      const { project, name, release } = request.params;
+      const { compressed, ...found } = await queries.bundle(
+        { project, name },
+        { release: release === "current" ? null : release, cluster: request.query.cluster ?? null },
+      );
+      reply.header("content-type", "application/zstd");
+      reply.header("muster-release", found.release);
+      reply.header("muster-digest", found.digest);
+      reply.header("muster-namespace", found.namespace);
+      const body = Buffer.from(compressed.buffer, compressed.byteOffset, compressed.byteLength);
+      return reply.send(body as unknown as string); // bytes, whatever their schema is called
+    },
   );
 
   api.get(

@@ -52,7 +52,7 @@ export async function bundleManifests(
     transformed.manifests.forEach(add);
   }
 
-  if (objects.length > limits.objectsMax) problems.push(tooManyObjects(limits));
+  if (objects.length > limits.objectsMax) problems.push(tooManyObjects(objects, limits));
   else if (bytes > limits.bundleBytesMax) problems.push(bundleTooLarge(largest, bytes, limits));
   problems.push(...duplicateProblems(objects, PROBLEMS_MAX - problems.length));
   if (problems.length > 0) return { kind: "invalid", problems: problems.slice(0, PROBLEMS_MAX) };
@@ -88,10 +88,19 @@ function keepLargest<T extends { bytes: number }>(largest: T[], candidate: T): v
   largest.length = Math.min(largest.length, LARGEST_NAMED);
 }
 
-function tooManyObjects({ objectsMax }: BundleLimits): Problem {
+/** Nothing is read beyond the limit, so what is counted is what was read until then. */
+function tooManyObjects(
+  objects: readonly { ref: ObjectRef; place: Manifest["place"] }[],
+  { objectsMax }: BundleLimits,
+): Problem {
+  const counts = [...Map.groupBy(objects, ({ ref, place }) => `${ref.kind} in ${place.path}`)]
+    .map(([what, { length }]) => ({ what, length }))
+    .sort((one, other) => other.length - one.length)
+    .slice(0, LARGEST_NAMED);
+  const most = counts.map(({ what, length }) => `${length} of ${what}`).join(", ");
   return {
     code: "TooManyObjects",
-    message: `this folder defines more than ${objectsMax} objects.`,
+    message: `this folder defines more than ${objectsMax} objects, which is the most for one App. Most of those read until then: ${most.slice(0, 1_500)}.`,
     where: {},
     fix: "Split it into several Apps.",
   };

@@ -210,12 +210,14 @@ async function applyApp(deps: Deps, by: By, definition: AppDefinition, opts: App
     new Set(active.filter(selectedBy(of, rules)).map((cluster) => cluster.name));
   const had = before === null ? new Set<string>() : named(before.definition, state.rulesOf(name.project));
   const has = named(definition, deps.rulesOf(name.project));
+  const loses = [...had].filter((cluster) => !has.has(cluster)).sort();
   return {
     kind: "App",
     name: formatApp(name),
     outcome: await writeDefinition(deps, by, definition, opts),
     gains: [...has].filter((cluster) => !had.has(cluster)).sort(),
-    loses: [...had].filter((cluster) => !has.has(cluster)).sort(),
+    loses,
+    ...(loses.length === 0 ? {} : { deletes: definition.spec.onUnplaced.action === "delete" }),
   };
 }
 
@@ -225,13 +227,14 @@ async function applyCluster(deps: Deps, actor: Actor, definition: ClusterDefinit
   const record = deps.state.clusterByName(name);
   if (record === null) return { kind: "Cluster", name, outcome: "unchanged", gains: [], loses: [] };
   const labelsOf = apiLabels(deps.state, name, labels);
-  const { isSame, gains, loses } = await relabelCluster(deps, actor, record, labelsOf, { dryRun });
+  const { isSame, gains, loses, deletes } = await relabelCluster(deps, actor, record, labelsOf, { dryRun });
   return {
     kind: "Cluster",
     name,
     outcome: isSame ? "unchanged" : "changed",
     gains: gains.length > 0 ? [name] : [],
     loses: loses.length > 0 ? [name] : [],
+    ...(deletes === undefined ? {} : { deletes }),
   };
 }
 

@@ -87,8 +87,9 @@ export function createCommands(deps: CommandsDeps): HubCommands {
       };
       const moved = await relabelCluster(deps, actor, requireCluster(state, name), labelsOf, { dryRun });
       if (moved.record === null) throw noCluster(name);
-      const { gains, loses, waits } = moved;
-      return { ...views.cluster(moved.record), gains, loses, ...(waits === null ? {} : { waits }), dryRun };
+      const { gains, loses, deletes, waits } = moved;
+      const told = { ...(deletes === undefined ? {} : { deletes }), ...(waits === null ? {} : { waits }) };
+      return { ...views.cluster(moved.record), gains, loses, ...told, dryRun };
     },
 
     async removeCluster(actor, name) {

@@ -12,6 +12,8 @@ import type { HubState } from "../hub-state.ts";
 export interface AppMoves {
   readonly gains: string[];
   readonly loses: string[];
+  /** Whether objects go with what it loses; absent: it loses nothing. */
+  readonly deletes?: boolean;
   /** Why what it loses waits for a person; null: it does not. */
   readonly waits: string | null;
 }
@@ -49,8 +51,8 @@ export async function relabelCluster(
       );
     });
   }
-  const { gains, loses } = movesOf(state, record, before.labels, next.labels);
-  return { record: after, isSame, gains, loses, waits };
+  const { gains, loses, deletes } = movesOf(state, record, before.labels, next.labels);
+  return { record: after, isSame, gains, loses, ...(loses.length === 0 ? {} : { deletes }), waits };
 }
 
 const hasSame = (one: OwnedLabels, other: OwnedLabels): boolean =>
@@ -68,8 +70,8 @@ function movesOf(
   { name }: ClusterRecord,
   before: Labels,
   after: Labels,
-): Pick<AppMoves, "gains" | "loses"> & { leaving: AppUid[] } {
-  const moves: { gains: string[]; loses: string[]; leaving: AppUid[] } = { gains: [], loses: [], leaving: [] };
+): Pick<AppMoves, "gains" | "loses"> & { leaving: AppUid[]; deletes: boolean } {
+  const moves = { gains: [] as string[], loses: [] as string[], leaving: [] as AppUid[], deletes: false };
   for (const { uid, definition } of state.apps()) {
     const rules = state.rulesOf(definition.metadata.project);
     // While its Project is suspended an App stays where it is.
@@ -78,7 +80,9 @@ function movesOf(
     const has = isSelected(definition, { name, labels: after }, rules);
     if (had === has) continue;
     moves[has ? "gains" : "loses"].push(formatApp(definition.metadata));
-    if (had) moves.leaving.push(uid);
+    if (!had) continue;
+    moves.leaving.push(uid);
+    if (definition.spec.onUnplaced.action === "delete") moves.deletes = true;
   }
   moves.gains.sort();
   moves.loses.sort();

@@ -37,6 +37,7 @@ beforeEach(() => {
         blobs.set(name, bytes);
       },
     },
+    limits: BUNDLE_LIMITS,
     kubernetesVersion: "1.34",
     clock: new FakeClock(),
     metrics: noMetrics,

@@ -8,7 +8,7 @@ import { stableJson } from "@muster/shared/stable-json.ts";
 import type { BundleFacts } from "../../core/documents/release.ts";
 import type { ObjectScope } from "../../core/policy.ts";
 import type { VariantInput } from "../../core/variants.ts";
-import { BUNDLE_LIMITS, type BundleLimits, type Bundler } from "../../ports/bundler.ts";
+import type { BundleLimits, Bundler } from "../../ports/bundler.ts";
 import type { ResolvedChart } from "../../ports/chart-source.ts";
 import type { HubMetrics } from "../../ports/metrics.ts";
 import {
@@ -76,6 +76,8 @@ export interface VariantRendererDeps {
   readonly renderers: Readonly<Record<RendererKind, Renderer>>;
   readonly bundler: Bundler;
   readonly blobs: Pick<Blobs, "has" | "put">;
+  /** What one bundle may hold. */
+  readonly limits: BundleLimits;
   readonly kubernetesVersion: string;
   readonly clock: Clock;
   readonly metrics: HubMetrics;
@@ -95,7 +97,7 @@ interface Traced {
  * before. Equal content in another commit, another App or another Project is the same work.
  */
 export function createVariantRenderer(deps: VariantRendererDeps): VariantRenderer {
-  const { bundler, blobs, clock, metrics } = deps;
+  const { bundler, blobs, limits, clock, metrics } = deps;
   const outcomes = new Map<string, VariantOutcome>();
   const mentioned = new Map<string, References>();
   const manifests = createManifestsMemo();
@@ -160,7 +162,7 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
       const made = await manifestsOf(job, traced, signal);
       if (made.kind === "invalid") return made;
       const result = await bundler.bundle(
-        { files: made.manifests, collectReferences: true, limits: limitsOf(traced) },
+        { files: made.manifests, collectReferences: true, limits: limitsOf(traced, limits) },
         { signal, fairnessKey: job.fairnessKey },
       );
       // Manifests may make no sense before their variables are filled in: what is mentioned is found all the same.
@@ -207,7 +209,7 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
           files: made.manifests,
           substitute: values === null ? null : { values },
           transform,
-          limits: limitsOf(traced),
+          limits: limitsOf(traced, limits),
         },
         { signal, fairnessKey: job.fairnessKey },
       );
@@ -235,8 +237,8 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
 }
 
 /** How large a file may be is a matter of what people write: all that kustomize builds comes as one. */
-const limitsOf = ({ renderer }: Traced): BundleLimits =>
-  renderer.kind === "plain" ? BUNDLE_LIMITS : { ...BUNDLE_LIMITS, fileBytesMax: RENDER_LIMITS.outputBytesMax };
+const limitsOf = ({ renderer }: Traced, limits: BundleLimits): BundleLimits =>
+  renderer.kind === "plain" ? limits : { ...limits, fileBytesMax: RENDER_LIMITS.outputBytesMax };
 
 /** A render that was too slow may be quick another time: nothing is remembered of it. */
 const isTheInputs = (problems: readonly Problem[]): boolean => problems.every(({ code }) => code !== "RenderTimeout");

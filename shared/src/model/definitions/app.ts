@@ -12,6 +12,9 @@ import {
   repositoryPath,
 } from "./common.ts";
 
+/** More Releases than this are not kept of one App. */
+export const RELEASE_HISTORY_MAX = 200;
+
 export const syncOptions = z.strictObject({
   /** `none`: an object that exists and is not Muster's is left alone, with an error. `all`: it is taken over. */
   adopt: z.enum(["none", "all"]).default("none"),
@@ -181,6 +184,14 @@ export const appSpec = z.strictObject({
   onUnplaced: z
     .strictObject({ action: z.enum(["delete", "keep"]).default("delete"), grace: durationText.default("10m") })
     .prefault({}),
+  releaseHistoryLimit: z
+    .int()
+    .min(1)
+    .max(RELEASE_HISTORY_MAX)
+    .optional()
+    .describe(
+      "how many of its newest Releases are kept to roll back to, beside those that run or are pinned; absent: as the hub says",
+    ),
   takesOverFrom: z
     .array(z.string().regex(/^[a-z0-9-]+(\/[a-z0-9-]+)?$/, "write it as NAME or PROJECT/NAME"))
     .max(16)

@@ -15,7 +15,7 @@ const refName = z
   .min(1)
   .max(250)
   .regex(/^[^\s\p{C}]*$/u, "a name of a branch or tag has no spaces or control characters");
-const versionRange = z.string().min(1).max(250).describe('a range of versions, as npm reads it: ">=1.4 <2"');
+const versionRange = z.string().min(1).max(250).describe('a range of versions, as Helm reads it: ">=1.4 <2"');
 
 export const gitRef = z
   .strictObject({

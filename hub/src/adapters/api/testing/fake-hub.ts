@@ -1,4 +1,5 @@
 import { AppError } from "@muster/shared/errors.ts";
+import type { Digest } from "@muster/shared/model/ids.ts";
 import type { ApprovalView, AppView, ClusterView, SourceView } from "../../../core/views.ts";
 import type { Actor, HubCommands, HubQueries } from "../../../ports/hub-commands.ts";
 
@@ -142,6 +143,12 @@ export function fakeHub() {
     app: async () => ({ ...anApp(), placements: [] }),
     placement: unused,
     releases: async () => [],
+    bundle: async (_app, { release }) => ({
+      release: release ?? 2,
+      digest: `b1:sha256:${"0".repeat(64)}` as Digest,
+      namespace: "shop",
+      compressed: Buffer.from("compressed"),
+    }),
     why: async (app, cluster) => ({
       app: `${app.project}/${app.name}`,
       cluster,
