@@ -346,6 +346,29 @@ spec:
   });
 });
 
+describe("delete app", () => {
+  const path = "/v1/projects/storefront/apps/shop";
+  const definition = (action: string) => ({
+    apiVersion: "muster.dev/v1alpha1",
+    kind: "App",
+    metadata: { name: "shop", project: "storefront" },
+    spec: { onUnplaced: { action, grace: "10m" } },
+  });
+
+  it.each([
+    ["delete", "storefront/shop and what it made goes from 40 clusters."],
+    ["keep", "storefront/shop leaves 40 clusters; what it made stays there (onUnplaced: keep)"],
+  ])("says what becomes of the objects: %s", async (action, told) => {
+    const answers = {
+      [`GET ${path}`]: { ...anApp(), placements: [] },
+      "GET /v1/definitions?kind=App": { items: [definition(action)] },
+    };
+    const { err, calls } = await muster(["delete", "app", "storefront/shop"], answers, { answer: false });
+    expect(err).toContain(told);
+    expect(calls.map(({ method }) => method)).toEqual(["GET", "GET"]);
+  });
+});
+
 describe("rollback", () => {
   const view = {
     app: "storefront/shop",

@@ -15,8 +15,6 @@ const RESOLVE_TIMEOUT_MS = 30_000;
 const ARCHIVE_BYTES_MAX = 16 * 1024 * 1024;
 /** How long an answer of a repository is taken as it is: a new version is seen after so long at the latest. */
 export const CHART_POLL_MS = 5 * 60_000;
-/** How long a repository that did not answer is not asked again by those who can do without. */
-const SILENT_MS = 30_000;
 
 type FrozenCharts = Release["input"]["charts"];
 
@@ -59,12 +57,13 @@ export function createChartSupply(deps: {
   clock: Clock;
 }): ChartSupply {
   const resolved = new Map<string, { at: Instant; chart: ResolvedChart }>();
-  /** When it was found out that a repository does not answer, and its own words. */
+  /** Repositories that did not answer, in their own words: not asked until the next poll by those who can do without. */
   const silent = new Map<string, { at: Instant; error: AppError }>();
+  const pollMs = deps.pollMs ?? CHART_POLL_MS;
 
   async function resolve(ref: ChartRef, range: string, key: string, signal: AbortSignal): Promise<ResolvedChart> {
     const known = resolved.get(key);
-    if (known && deps.clock.now() - known.at < (deps.pollMs ?? CHART_POLL_MS)) return known.chart;
+    if (known && deps.clock.now() - known.at < pollMs) return known.chart;
     const chart = await deps.charts.resolve(ref, { range, signal });
     resolved.set(key, { at: deps.clock.now(), chart });
     return chart;
@@ -118,7 +117,7 @@ export function createChartSupply(deps: {
       const { project } = app.definition.metadata;
       const key = keyOf(wanted, project);
       const asked = silent.get(key);
-      if (asked !== undefined && deps.clock.now() - asked.at < SILENT_MS) {
+      if (asked !== undefined && deps.clock.now() - asked.at < pollMs) {
         const kept = await keptOf(wanted, latest);
         if (kept !== null) return supplied(wanted, kept, [keptNotice(wanted, kept, asked.error)]);
       }
