@@ -182,7 +182,11 @@ data:
 
   it("says that it needs a hub to compare with, and fails as what it is", async () => {
     const words = ["render", "shop", "-f", at("defs"), "--local", at("checkout"), "-c", "eu-1", "-l", "tier=prod"];
-    expect(await muster([...words, "--diff"])).toMatchObject({ exitCode: 4, out: "" });
+    expect(await muster([...words, "--diff"])).toMatchObject({
+      exitCode: 4,
+      out: "",
+      err: expect.stringContaining("--diff compares with what a hub has assigned: No hub is set."),
+    });
     expect(await muster([...words, "--diff", "newest"])).toMatchObject({ exitCode: 2, out: "" });
     expect(await muster([...words, "--diff", "-o", "json"])).toMatchObject({ exitCode: 2, out: "" });
   });

@@ -36,12 +36,25 @@ export function releaseToCompare(word: string | true): "current" | number {
   });
 }
 
+interface Wanted {
+  readonly app: AppName;
+  readonly cluster: string | null;
+  readonly release: "current" | number;
+}
+
 /** What the hub has of an App for a cluster. @throws Failure as the hub says, or that there is no hub at hand. */
-export async function fetchSide(
-  context: CommandContext,
-  flags: HubFlags,
-  { app, cluster, release }: { app: AppName; cluster: string | null; release: "current" | number },
-): Promise<Side> {
+export async function fetchSide(context: CommandContext, flags: HubFlags, wanted: Wanted): Promise<Side> {
+  try {
+    return await fetchFrom(context, flags, wanted);
+  } catch (error) {
+    if (!(error instanceof Failure) || (error.exitCode !== EXIT.refused && error.exitCode !== EXIT.unreachable))
+      throw error;
+    const message = `--diff compares with what a hub has assigned: ${error.message}`;
+    throw new Failure(error.exitCode, message, { fix: error.fix, cause: error });
+  }
+}
+
+async function fetchFrom(context: CommandContext, flags: HubFlags, { app, cluster, release }: Wanted): Promise<Side> {
   return context.withHub(flags, async ({ api }) => {
     const call = api.GET("/v1/projects/{project}/apps/{name}/releases/{release}/bundle", {
       params: { path: { ...app, release }, query: cluster === null ? {} : { cluster } },
