@@ -117,6 +117,18 @@ describe("a cluster that joins later", () => {
     expect(await releases()).toHaveLength(1);
   });
 
+  it("never gets what all others get where an override is for it, however new that is", async () => {
+    fixture.push(CHART);
+    const uid = await deployed({ render: { helm: { set: { replicas: "1" } } } }, [await cluster("us-1", "us")]);
+    await apply(appOf("shop", replicas));
+    await vi.waitFor(async () => expect((await fixture.hub.queries.app(shop)).problems).toEqual([]), soon);
+    await fixture.hub.settled();
+    const late = await cluster("eu-9", "eu");
+    await vi.waitFor(async () => expect(await linesOf(late, uid)).toContain("Value replicas=6"), soon);
+    const digests = late.received.map(({ content }) => (content.kind === "run" ? content.bundle.digest : null));
+    expect(new Set(digests)).toEqual(new Set([late.digestOf(uid)]));
+  });
+
   it("gets a pinned Release as it was frozen, whatever Git says now", async () => {
     fixture.push(CHART);
     const uid = await deployed(replicas, [await cluster("us-1", "us")]);

@@ -112,8 +112,8 @@ export function isSameAs(
   }
   const hasSameInputs =
     latest.input.commit === next.input.commit && stableJson(latest.input.spec) === stableJson(next.input.spec);
-  // Who joins later is rendered from a Release's own inputs: another rule for them is another Release.
-  if (latest.bundle === null && stableJson(latest.input.spec) !== stableJson(next.input.spec)) return false;
+  // Who joins later gets what the Release in force says: another rule for them is another Release, and so is the first.
+  if (latest.bundle !== null || stableJson(latest.input.spec) !== stableJson(next.input.spec)) return false;
   return Object.entries(table.targets).every(([cluster, index]) => {
     const wanted = table.variants[index];
     const content = contents.get(cluster);
