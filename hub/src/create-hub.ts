@@ -163,6 +163,7 @@ export function createHub(deps: HubDependencies): Hub {
   const refusals = answerRefusals({ state, approvals });
   const later = new WakeLater({ clock, wake: (app) => drive.wake(app as AppUid) });
 
+  const again = new WakeLater({ clock, wake: (app) => renders.loop.wake(app) });
   const held = createHeldBundles(clock);
   const contents = createReleaseContents({ blobs: store.blobs, lateVariants: state.lateVariants });
   const prunes = guardPrunes({ state, blobs: store.blobs, brake, approvals, contents, log });
@@ -197,6 +198,7 @@ export function createHub(deps: HubDependencies): Hub {
     blobs: store.blobs,
     traces,
     onRendered: (app) => drive.wake(app),
+    lookAgain: (app, at) => again.at(app, at),
     clock,
     random,
     metrics,
@@ -489,6 +491,7 @@ export function createHub(deps: HubDependencies): Hub {
       await renders.loop.stop();
       await operations.stop();
       later.stop();
+      again.stop();
       await drive.stop();
       await brake.stop();
       await audit.flush().catch(() => {});

@@ -46,6 +46,35 @@ describe("a Revision that is not rendered", () => {
     expect((await problemOf("shop"))?.message).toContain('"apps/../../etc" leads out of the repository');
   });
 
+  it("is tried again a while later when time ran out", async () => {
+    const clock = new FakeClock(Date.now());
+    await fixture.startHub({ over: { clock } });
+    fixture.push({ "apps/shop/kustomization.yaml": "", "apps/shop/web.yaml": "Deployment web" });
+    const slow = vi.spyOn(fixture.kustomize, "render");
+    const problems = [{ code: "RenderTimeout" as const, message: "building this was not done.", where: {} }];
+    slow.mockResolvedValue({ kind: "invalid", problems });
+    await apply("shop");
+    await vi.waitFor(async () => expect(await problemOf("shop")).toMatchObject({ code: "RenderTimeout" }), soon);
+    slow.mockRestore();
+    await clock.advance(10 * 60_000);
+    await vi.waitFor(async () => expect((await shopView()).release?.number).toBe(1), soon);
+  });
+
+  it("is forgotten when no cluster is left that it could concern", async () => {
+    await fixture.startHub();
+    fixture.push(file("v1"));
+    await fixture.addCluster("eu-1", { tier: "a" });
+    const wrong = {
+      clusters: { names: ["eu-1"] },
+      overrides: [{ clusters: { all: true }, path: "${cluster.labels.b}" }],
+    };
+    await fixture.hub.commands.apply(person, [sourceOf(), appOf("shop", wrong)], { dryRun: false });
+    await vi.waitFor(async () => expect(await problemOf("shop")).toMatchObject({ code: "UnknownVariable" }), soon);
+    const nowhere = { ...wrong, clusters: { names: ["eu-2"] } };
+    await fixture.hub.commands.apply(person, [appOf("shop", nowhere)], { dryRun: false });
+    await vi.waitFor(async () => expect((await shopView()).problems).toEqual([]), soon);
+  });
+
   it("names the App itself when two share an empty directory", async () => {
     await fixture.startHub();
     fixture.push({ "apps/one/README": "nothing here", "apps/two/README": "nothing here" });

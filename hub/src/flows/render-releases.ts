@@ -35,6 +35,9 @@ const RENDERS_SPARE = 4;
 const COMPARISONS_MAX = 128;
 const COVER_KEPT_MAX = 256;
 const NOTICES_MAX = 8;
+/** What another moment may mend, with no commit: a chart that is published later, a machine that was too busy. */
+const MAY_PASS: ReadonlySet<Problem["code"]> = new Set(["ChartUnavailable", "RenderTimeout", "RenderMemory"]);
+const LOOK_AGAIN_MS = 5 * 60_000;
 
 /** What became of the newest Revision of an App. In memory: after a restart it is found out again. */
 export interface Rendering {
@@ -67,6 +70,8 @@ export interface RenderReleasesDeps {
   readonly traces: Traces;
   /** Called when there is a new Release, or a render that may lift a pin. */
   readonly onRendered: (app: AppUid) => void;
+  /** An App is to be rendered once more at that time, whatever happens until then. */
+  readonly lookAgain: (app: AppUid, at: Instant) => void;
   readonly clock: Clock;
   readonly random: () => number;
   readonly metrics: HubMetrics;
@@ -185,8 +190,8 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     );
     traces.mark(app.uid, "rendered", clock.now());
     if (outcome.kind === "invalid") return refuse(app, outcome.problems, where);
-    // It differs from cluster to cluster, and there is none: nothing says what to render.
-    if (outcome.variants.length === 0) return;
+    // It differs from cluster to cluster, and there is none: nothing says what to render, and nothing is wrong.
+    if (outcome.variants.length === 0) return forgive(app);
     const tooMuch = await deps.projects.judgeRendered(app, judgedOf(outcome, where.commit));
     if (tooMuch.length > 0) return refuse(app, tooMuch, where);
     const tree = (await trees.get("")?.entry(directoryOf(spec.source)))?.oid ?? "";
@@ -261,10 +266,20 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     const located = locateProblems(problems, { ...where, app: formatApp(nameOf(app)) });
     const before = renderings.get(app.uid) ?? NOTHING;
     renderings.set(app.uid, { ...before, problems: located });
+    if (problems.some(({ code }) => MAY_PASS.has(code))) {
+      deps.lookAgain(app.uid, clock.now() + LOOK_AGAIN_MS * (1 + deps.random()));
+    }
     log.warn(
       { app: formatApp(nameOf(app)), commit: where.commit, code: located[0]?.code, problems: located.length },
       "revision not rendered; the last good release stays",
     );
+    state.notifyChange();
+  }
+
+  function forgive(app: StoredApp): void {
+    const before = renderings.get(app.uid);
+    if (before === undefined || before.problems.length === 0) return;
+    renderings.set(app.uid, { ...before, problems: [] });
     state.notifyChange();
   }
 

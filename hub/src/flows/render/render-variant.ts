@@ -240,8 +240,9 @@ export function createVariantRenderer(deps: VariantRendererDeps): VariantRendere
 const limitsOf = ({ renderer }: Traced, limits: BundleLimits): BundleLimits =>
   renderer.kind === "plain" ? limits : { ...limits, fileBytesMax: RENDER_LIMITS.outputBytesMax };
 
-/** A render that was too slow may be quick another time: nothing is remembered of it. */
-const isTheInputs = (problems: readonly Problem[]): boolean => problems.every(({ code }) => code !== "RenderTimeout");
+/** What ran out of time or memory may find more of them another time: nothing is remembered of it. */
+const isTheInputs = (problems: readonly Problem[]): boolean =>
+  problems.every(({ code }) => code !== "RenderTimeout" && code !== "RenderMemory");
 
 /** Lines of what a tool has written are nobody's to look up: the file that it came from is told, and no more. */
 function withoutOutputLines(problems: readonly Problem[], manifests: readonly RenderedManifest[]): readonly Problem[] {
