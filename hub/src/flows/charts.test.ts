@@ -137,6 +137,7 @@ it("waits for a first fetch", async () => {
   await fixture.hub.commands.apply(person, [sourceOf(), appOf("shop", render("1.x"))], { dryRun: false });
   await vi.waitFor(async () => expect((await shopView()).problems[0]?.code).toBe("RenderFailed"), soon);
   expect(await releases()).toEqual([]);
+});
 
 it("a chart that is published after the App is found, whatever its version says", async () => {
   fixture.push({ "apps/shop/values.yaml": "Value a=1" });

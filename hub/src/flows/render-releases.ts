@@ -2,7 +2,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { Clock, Instant } from "@muster/shared/clock.ts";
 import { isAppError, messageOf } from "@muster/shared/errors.ts";
 import type { Log } from "@muster/shared/log.ts";
-import { type AppUid, type CommitId, formatApp } from "@muster/shared/model/ids.ts";
+import { type AppUid, type CommitId, type Digest, formatApp } from "@muster/shared/model/ids.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
 import { stableJson } from "@muster/shared/stable-json.ts";
 import type { Rendered } from "../core/advance-intent.ts";
@@ -23,9 +23,15 @@ import type { HeldBundles } from "./render/held-bundles.ts";
 import type { ReleaseContents } from "./render/release-contents.ts";
 import { findOrigin, openTrees, type RenderOrigin, repositoryOf } from "./render/render-inputs.ts";
 import { directoryOf, type VariantRenderer } from "./render/render-variant.ts";
-import { knownVariants, type RenderedApp, renderVariants } from "./render/render-variants.ts";
+import {
+  type AppJob,
+  type AppOutcome,
+  knownVariants,
+  type RenderedApp,
+  renderVariants,
+} from "./render/render-variants.ts";
 import type { ChartSupply } from "./render/supply-charts.ts";
-import { placedClusters } from "./render/variant-clusters.ts";
+import { dependsOnClusters, placedClusters } from "./render/variant-clusters.ts";
 import type { Traces } from "./trace.ts";
 
 const RENDERS_MAX = 4;
@@ -44,6 +50,8 @@ export interface Rendering {
   readonly problems: readonly Problem[];
   /** Not wrong, but worth knowing. */
   readonly notices: readonly Problem[];
+  /** Those of them that say why there is no variant for some clusters that do not run the App yet. */
+  readonly leftOut: readonly Problem[];
   /** The last good one; what is in force does not depend on the newest. */
   readonly rendered: Rendered | null;
   /** What was read for it, all variants together: while it has the same object ids there is nothing to render. */
@@ -78,7 +86,7 @@ export interface RenderReleasesDeps {
   readonly log: Log;
 }
 
-const NOTHING: Rendering = { problems: [], notices: [], rendered: null, cover: [] };
+const NOTHING: Rendering = { problems: [], notices: [], leftOut: [], rendered: null, cover: [] };
 
 /**
  * Revision + App → Bundles → Release. Woken by a Revision, a definition, or a cluster; works on the newest of each at
@@ -175,19 +183,15 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     // What another policy let pass, or another chart gave, is looked at again, even if the files are the same.
     const isKnown =
       deps.projects.isJudged(app, newest) && stableJson(newest?.input.charts) === stableJson(chart.frozen);
-    const outcome = await renderVariants(
-      deps.renderer,
-      {
-        spec,
-        clusters,
-        trees,
-        chart: chart.chart,
-        appName: app.definition.metadata.name,
-        fairnessKey: where.repository,
-        ...(isKnown ? knownVariants(newest, before) : knownVariants(null, [])),
-      },
-      { signal, hold: (digest) => deps.held.hold(digest, signal) },
-    );
+    const { outcome, leftOut } = await renderClusters(app, signal, {
+      spec,
+      clusters,
+      trees,
+      chart: chart.chart,
+      appName: app.definition.metadata.name,
+      fairnessKey: where.repository,
+      ...(isKnown ? knownVariants(newest, before) : knownVariants(null, [])),
+    });
     traces.mark(app.uid, "rendered", clock.now());
     if (outcome.kind === "invalid") return refuse(app, outcome.problems, where);
     // It differs from cluster to cluster, and there is none: nothing says what to render, and nothing is wrong.
@@ -197,11 +201,38 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     const tree = (await trees.get("")?.entry(directoryOf(spec.source)))?.oid ?? "";
     const steering = deps.projects.steeringOf(app);
     const composed = composeRelease(app, origin, outcome, { tree, charts: chart.frozen, steering });
-    await release(app, origin, { outcome, composed, newest, before, notices: chart.notices });
+    const told = { ...where, app: formatApp(nameOf(app)) };
+    await release(app, origin, {
+      outcome,
+      composed,
+      newest,
+      before,
+      notices: chart.notices,
+      leftOut: locateProblems(leftOut, told),
+    });
+  }
+
+  /**
+   * All variants; when one cannot be made, those of the clusters that run the App already. A cluster that was registered
+   * before its label is set, or its values file is there, keeps no commit from the others: it waits for its own.
+   */
+  async function renderClusters(
+    app: StoredApp,
+    signal: AbortSignal,
+    job: AppJob,
+  ): Promise<{ outcome: AppOutcome; leftOut: readonly Problem[] }> {
+    const opts = { signal, hold: (digest: Digest) => deps.held.hold(digest, signal) };
+    const outcome = await renderVariants(deps.renderer, job, opts);
+    if (outcome.kind === "rendered" || !dependsOnClusters(app)) return { outcome, leftOut: [] };
+    const entries = state.entriesOf(app.uid);
+    const running = job.clusters.filter(({ id }) => entries.get(id)?.content.kind === "run");
+    if (running.length === 0 || running.length === job.clusters.length) return { outcome, leftOut: [] };
+    const ofRunning = await renderVariants(deps.renderer, { ...job, clusters: running }, opts);
+    return { outcome: ofRunning, leftOut: ofRunning.kind === "rendered" ? outcome.problems : [] };
   }
 
   async function release(app: StoredApp, origin: RenderOrigin, found: FoundContent): Promise<void> {
-    const { composed, outcome, newest, before } = found;
+    const { composed, outcome, newest, before, leftOut } = found;
     const isNew = newest === null || !(await isSame(composed, newest, app));
     const number = (newest?.number ?? 0) + (isNew ? 1 : 0);
     const pinned = state.intents.get(app.uid)?.pin ?? null;
@@ -216,8 +247,10 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
     const { status, revision } = origin;
     renderings.set(app.uid, {
       problems: [],
-      notices: [...found.notices, ...renderNotices(outcome, renderings.get(app.uid))].slice(0, NOTICES_MAX),
-      cover: unionOfCovers(outcome),
+      notices: [...leftOut, ...found.notices, ...renderNotices(outcome, renderings.get(app.uid))].slice(0, NOTICES_MAX),
+      leftOut,
+      // What those who were left out read is not known: the next commit may mend it wherever it is.
+      cover: leftOut.length > 0 ? [] : unionOfCovers(outcome),
       rendered: {
         commit: revision.commit,
         revision: revision.number,
@@ -310,6 +343,8 @@ export function renderReleases(deps: RenderReleasesDeps): RenderReleases {
 
 interface FoundContent {
   readonly outcome: RenderedApp;
+  /** Why there is no variant for some clusters that do not run the App yet. */
+  readonly leftOut: readonly Problem[];
   readonly composed: Composed;
   readonly newest: Release | null;
   readonly before: ReturnType<typeof variantsIn>;
@@ -319,7 +354,8 @@ interface FoundContent {
 /** What is known already was not looked at again: what was noticed of it then holds. */
 function renderNotices({ variants }: RenderedApp, before: Rendering | undefined): readonly Problem[] {
   const isKnown = variants.every(({ outcome }) => outcome.scopes === null);
-  if (isKnown) return (before?.notices ?? []).filter(({ code }) => code !== "ChartKept");
+  const isOfFiles = (notice: Problem): boolean => notice.code !== "ChartKept" && !before?.leftOut.includes(notice);
+  if (isKnown) return (before?.notices ?? []).filter(isOfFiles);
   const notices = new Map<string, Problem>();
   for (const { outcome } of variants) for (const notice of outcome.notices) notices.set(stableJson(notice), notice);
   return [...notices.values()];

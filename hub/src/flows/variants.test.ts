@@ -10,6 +10,7 @@ const replicas = {
   render: { helm: { set: { replicas: "1" } } },
   overrides: [{ clusters: eu, helm: { set: { replicas: "6" } } }],
 };
+const perRegion = { name: "fleet", path: "apps/${cluster.labels.region}" };
 
 let fixture: HubFixture;
 beforeEach(async () => {
@@ -127,6 +128,24 @@ describe("a cluster that joins later", () => {
     await vi.waitFor(async () => expect(await linesOf(late, uid)).toContain("Value replicas=6"), soon);
     const digests = late.received.map(({ content }) => (content.kind === "run" ? content.bundle.digest : null));
     expect(new Set(digests)).toEqual(new Set([late.digestOf(uid)]));
+  });
+
+  it("keeps no commit from the others while its own variant cannot be made", async () => {
+    fixture.push({ "apps/eu/Chart.yaml": "Chart shop", "apps/eu/web.yaml": "Deployment web v1" });
+    const europe = await cluster("eu-1", "eu");
+    const uid = await deployed({ render: { helm: {} }, source: perRegion }, [europe]);
+    const stray = await fixture.addCluster("stray");
+    await stray.connect(fixture.hub.gate);
+    await fixture.hub.settled();
+    fixture.push({ "apps/eu/Chart.yaml": "Chart shop", "apps/eu/web.yaml": "Deployment web v2" });
+    await fixture.wake();
+    await vi.waitFor(async () => expect(await linesOf(europe, uid)).toContain("Deployment web v2"), soon);
+    const { problems, notices } = await fixture.hub.queries.app(shop);
+    expect(problems).toEqual([]);
+    expect(notices?.[0]).toMatchObject({ code: "UnknownVariable", message: expect.stringMatching(/^On stray: /) });
+    await fixture.hub.commands.labelCluster(person, "stray", { set: { region: "eu" }, remove: [] }, { dryRun: false });
+    await vi.waitFor(async () => expect(await linesOf(stray, uid)).toContain("Deployment web v2"), soon);
+    await vi.waitFor(async () => expect((await fixture.hub.queries.app(shop)).notices).toEqual([]), soon);
   });
 
   it("gets a pinned Release as it was frozen, whatever Git says now", async () => {
