@@ -15,12 +15,12 @@ export interface ConfigDocument {
  */
 const LIMITS: YamlLimits = {
   ...YAML_LIMITS,
-  fileBytesMax: 512 * 1_024,
+  fileBytesMax: 256 * 1_024,
   documentsMax: 100,
   nodesMax: 20_000,
   aliasNodesMax: 2_000,
   aliasCharactersMax: 256 * 1_024,
-  repairCharactersMax: 512 * 1_024,
+  repairCharactersMax: 256 * 1_024,
 };
 
 /** The documents of a YAML file of a tree; null, and a problem noted, when it cannot be read. */

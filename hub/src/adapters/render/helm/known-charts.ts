@@ -22,10 +22,10 @@ export interface ChartFacts {
 const CHARTS_MAX = 512;
 /** Templates that are looked into: more of them than anyone writes would keep the hub from its work. */
 const SCANNED_BYTES_MAX = 8 * 1_024 * 1_024;
-const FILE_BYTES_MAX = 256 * 1_024;
+const FILE_BYTES_MAX = 128 * 1_024;
 const SCHEMA_BYTES_MAX = 2 * 1_024 * 1_024;
 /** As much as is read in about a millisecond. */
-const STRIDE_BYTES = 128 * 1_024;
+const STRIDE_BYTES = 64 * 1_024;
 
 /** Facts of charts, found once for each: thousands of variants may be rendered from one. The least recently used go. */
 export class KnownCharts {
