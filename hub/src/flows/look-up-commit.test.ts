@@ -91,5 +91,19 @@ describe("why --commit", () => {
     await fixture.wake();
     await vi.waitFor(async () => expect(await why(top)).toMatchObject({ reason: "HeldUnverified" }), soon);
     expect((await why(below)).message).toContain(`${below.slice(0, 7)} is held with ${top.slice(0, 7)} on top of it`);
+
+    // All that tell of it say the same: it is held, why, and what to do; and nothing is failing.
+    const { problems, ...held } = await source();
+    expect(held).toMatchObject({ state: "Held", held: { commit: top, reason: "it is not signed." } });
+    const [fix] = problems.map((problem) => problem.fix);
+    expect(fix).toContain("platform");
+    const app = await fixture.hub.queries.app(shop);
+    expect(app).toMatchObject({ problems: [], state: `r1 everywhere; commit ${top.slice(0, 7)} is held unverified` });
+    const whole = await fixture.hub.queries.why(shop, null);
+    expect(whole).toMatchObject({ reason: "Running", next: fix });
+    expect(whole.message.match(/is held: it is not signed\./g)).toHaveLength(1);
+    const ofCommit = await why(top);
+    expect(ofCommit.next).toBe(fix);
+    expect(ofCommit.message.match(/it is not signed\./g)).toHaveLength(1);
   });
 });
