@@ -96,6 +96,14 @@ describe("resolveVariants", () => {
     });
   });
 
+  it.each(["Team_A", "", "a".repeat(64)])("refuses the namespace that a label makes: %j", (team) => {
+    const spec = renderSpecOf(specOf({ destination: { namespace: "${cluster.labels.team}" } }));
+    expect(resolve(spec, [])(cluster("eu-1", { team }))).toMatchObject({
+      kind: "invalid",
+      problems: [{ code: "InvalidField", where: { field: "spec.destination.namespace" } }],
+    });
+  });
+
   it("takes only the variables that manifests mention into the input, and only where they are filled in", () => {
     const over = { substitute: true, vars: { a: "1", b: "2" } };
     expect(inputOf(over, eu, ["a", "cluster.labels.region"]).values).toEqual({ a: "1", "cluster.labels.region": "eu" });

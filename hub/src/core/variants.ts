@@ -138,6 +138,9 @@ function resolve(
   const values = { ...cluster, ...vars.value };
   const merged = substituteValue(mergeOverrides(spec, overrides), values);
   if (merged.kind === "invalid") return { kind: "invalid", problems: merged.problems.map(inField("spec")) };
+  if (!NAMESPACE.test(merged.value.namespace)) {
+    return { kind: "invalid", problems: [noNamespace(merged.value.namespace, overrides)] };
+  }
   const { capabilities } = spec.render;
   const mentioned = references.filter((name) => Object.hasOwn(values, name));
   const input: VariantInput = {
@@ -169,6 +172,19 @@ function namesNear(
   const unknown = references.filter((name) => !Object.hasOwn(values, name));
   const near = unknown.map((name) => nearestName(name, ["cluster.name", ...vars])).filter((name) => name !== null);
   return Object.fromEntries(near.map((name) => [name, ""]));
+}
+
+const NAMESPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** What is written was judged already: this is what variables made of it. */
+function noNamespace(namespace: string, overrides: readonly Override[]): Problem {
+  const isOverride = overrides.some((override) => override.namespace !== undefined);
+  return {
+    code: "InvalidField",
+    message: `the namespace is ${JSON.stringify(namespace.slice(0, 80))} here, which is no name of a namespace.`,
+    where: { field: isOverride ? "spec.overrides.namespace" : "spec.destination.namespace" },
+    fix: "Give the variable another value: lower-case letters, digits and '-', at most 63 characters.",
+  };
 }
 
 const inField =
