@@ -19,6 +19,7 @@ describe("what Helm said", () => {
 
   it.each([
     ["one long word", "a".repeat(64_000)],
+    ["empty lines", `${"\n".repeat(64_000)}x`],
     ["many words", "a/".repeat(32_000)],
     ["long words with slashes", `${"a".repeat(1_000)}/`.repeat(64)],
   ])("takes time in proportion to its length: %s", (_, text) => {

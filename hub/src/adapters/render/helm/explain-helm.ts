@@ -19,7 +19,7 @@ export interface HelmPlaces {
 
 /** What Helm said, told as a problem with paths of the repository. */
 export function explainHelm(errors: string, places: HelmPlaces): Problem {
-  let said = lastError(errors).slice(0, LOOKED_INTO_MAX);
+  let said = lastError(errors);
   for (const [name, path] of places.values) said = said.replaceAll(`../${name}`, path);
   const template = TEMPLATE_NAME.exec(said);
 
@@ -84,9 +84,7 @@ function valuesUnreadable(name: string, reason: string, places: HelmPlaces): Pro
 /** Without what is logged before, and without advice for those who can run it with other options. */
 function lastError(errors: string): string {
   const start = errors.search(/^Error: /m);
-  const said = (start < 0 ? errors : errors.slice(start + "Error: ".length)).replace(
-    /\n+Use --debug flag[^\n]*\n*$/,
-    "",
-  );
-  return said.trim() || "it failed, and said nothing";
+  const said = start < 0 ? errors : errors.slice(start + "Error: ".length);
+  const looked = said.slice(0, LOOKED_INTO_MAX).replace(/\nUse --debug flag[^\n]*\n*$/, "");
+  return looked.trim() || "it failed, and said nothing";
 }

@@ -28,7 +28,8 @@ function lastError(errors: string): string {
   const said = (start < 0 ? errors : errors.slice(start + "Error: ".length)).trim();
   // Every way that was tried is told, one in the other; what a file is no directory for is of no interest to anyone.
   return (
-    said.replace(/: must build at directory: '[^']*': file is not directory/g, "") || "it failed, and said nothing"
+    said.replace(/: must build at directory: '[^']{0,1000}': file is not directory/g, "") ||
+    "it failed, and said nothing"
   );
 }
 
