@@ -8,6 +8,8 @@
  */
 export interface Glob {
   matches(path: string): boolean;
+  /** How many patterns it stands for, `{a,b}` being two: what a match costs. */
+  readonly alternatives: number;
 }
 
 /** What `{a,b}` may stand for in one pattern. */
@@ -40,6 +42,7 @@ function parse(pattern: string, { isWhole }: { isWhole: boolean }): Glob | null 
       const names = path.split("/");
       return parsed.some((segments) => matchesPath(segments, names, isWhole));
     },
+    alternatives: parsed.length,
   };
 }
 

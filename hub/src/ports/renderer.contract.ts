@@ -98,6 +98,13 @@ export function rendererContract(make: () => Promise<RendererSubject>, { withToo
       expect(elsewhere).toEqual(before);
     });
 
+    it("refuses more patterns than can be tried on every file", async () => {
+      const alternatives = `{${Array.from({ length: 32 }, (_, index) => `a${index}`).join(",")}}`;
+      const include = Array.from({ length: 64 }, (_, index) => `${index}${alternatives}*.yaml`);
+      const result = await through({ "app/a.yaml": configMap("a") }, plainOptions({ include }));
+      expect(problemsOf(result)[0]).toMatchObject({ code: "InvalidField", message: expect.stringContaining("2048") });
+    });
+
     it("refuses links and submodules, unless they are excluded", async () => {
       const odd: Files = { ...files, "app/l.yaml": { symlink: "../other/f.yaml" }, "app/m": { submodule: "x" } };
       expect(told(await through(odd, plainOptions()))).toEqual(["SymlinkRefused app/l.yaml", "SubmoduleRefused app/m"]);

@@ -95,4 +95,4 @@ function kindsOf(patterns: readonly string[]): (apiVersion: string, kind: string
   };
 }
 
-const NOTHING: Glob = { matches: () => false };
+const NOTHING: Glob = { matches: () => false, alternatives: 0 };

@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from "node:timers/promises";
 import { isAppError } from "@muster/shared/errors.ts";
 import { matchesAny } from "@muster/shared/glob.ts";
 import type { Problem } from "@muster/shared/model/problem.ts";
@@ -92,10 +93,15 @@ async function addFilesBelow(paths: TracePaths, tree: SourceTree, path: string):
   const before = paths.problems.length;
   try {
     const isIgnored = await readIgnored(tree, path);
+    let links = 0;
     for (const file of await tree.walk(path, { filesMax: RENDER_LIMITS.filesMax })) {
       if (file.mode === "file" || file.mode === "executable") paths.addFile("", file);
-      // A link that Helm would not read either does no harm: LICENSE is often one.
-      else if (!isIgnored(path === "" ? file.path : file.path.slice(path.length + 1))) paths.refuse(notAFile(file));
+      else {
+        links += 1;
+        if (links % BURST === 0) await breathe();
+        // A link that Helm would not read either does no harm: LICENSE is often one.
+        if (!isIgnored(path === "" ? file.path : file.path.slice(path.length + 1))) paths.refuse(notAFile(file));
+      }
     }
   } catch (error) {
     if (!isAppError(error, "too-large")) throw error;
@@ -125,8 +131,11 @@ const notAFile = ({ mode, path }: TreeEntry): Problem =>
       };
 
 const IGNORE_BYTES_MAX = 64 * 1_024;
+const IGNORE_PATTERNS_MAX = 512;
+/** Links that they are tried on before others get a turn. */
+const BURST = 50;
 
-/** What .helmignore names, as far as that is beyond doubt: with exceptions (`!`) in it, nothing is. */
+/** What .helmignore names, as far as that is beyond doubt: with exceptions (`!`) in it, or very many lines, nothing is. */
 async function readIgnored(tree: SourceTree, path: string): Promise<(file: string) => boolean> {
   const entry = await tree.entry(joinPath(path, ".helmignore"));
   if (entry === null || entry.mode === "directory" || entry.mode === "symlink") return () => false;
@@ -136,5 +145,6 @@ async function readIgnored(tree: SourceTree, path: string): Promise<(file: strin
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
-  return patterns.some((pattern) => pattern.startsWith("!")) ? () => false : matchesAny(patterns);
+  const isDoubtful = patterns.some((pattern) => pattern.startsWith("!")) || patterns.length > IGNORE_PATTERNS_MAX;
+  return isDoubtful ? () => false : matchesAny(patterns);
 }

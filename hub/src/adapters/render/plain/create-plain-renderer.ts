@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from "node:timers/promises";
 import { isAppError } from "@muster/shared/errors.ts";
 import { matchesAny, parseGlob } from "@muster/shared/glob.ts";
 import { judgeFiles } from "../../../core/judge-files.ts";
@@ -14,6 +15,11 @@ import { joinPath, pathMissing, quote, TracePaths } from "../trace-paths.ts";
 
 /** Raised whenever equal files and options may give another choice of files. */
 const VERSION = "plain 1";
+
+/** Of all patterns of an App. */
+const ALTERNATIVES_MAX = 512;
+/** Files that patterns are tried on at once. */
+const BURST = 50;
 
 /** Manifests as they stand in Git. What to read is all there is to find out, so nothing is run. */
 export function createPlainRenderer(): Renderer {
@@ -42,28 +48,47 @@ async function trace(request: RenderRequest, trees: ReadonlyMap<string, SourceTr
     return paths.result();
   }
   paths.addDirectory("", root);
-  const unreadable = [...options.include, ...options.exclude].find((pattern) => parseGlob(pattern) === null);
-  if (unreadable !== undefined) {
-    const message = `the pattern ${quote(unreadable)} has too many alternatives.`;
-    paths.refuse({ code: "InvalidField", message, where: { path }, fix: "Say it in several patterns." });
+  const globs = [...options.include, ...options.exclude].map((pattern) => ({ pattern, glob: parseGlob(pattern) }));
+  const unreadable = globs.find(({ glob }) => glob === null)?.pattern;
+  const alternatives = globs.reduce((sum, { glob }) => sum + (glob?.alternatives ?? 0), 0);
+  if (unreadable !== undefined || alternatives > ALTERNATIVES_MAX) {
+    const message =
+      unreadable === undefined
+        ? `include and exclude have ${alternatives} alternatives together; at most ${ALTERNATIVES_MAX} are tried.`
+        : `the pattern ${quote(unreadable)} has too many alternatives.`;
+    const fix = unreadable === undefined ? "Say it in fewer patterns." : "Say it in several patterns.";
+    paths.refuse({ code: "InvalidField", message, where: { path }, fix });
     return paths.result();
   }
 
   const listed = await listFiles(paths, path);
   if (listed === null) return paths.result();
-  const isIncluded = options.include.length === 0 ? () => true : matchesAny(options.include);
-  const isExcluded = matchesAny(options.exclude);
-  const prefix = path === "" ? 0 : path.length + 1;
-  const wanted = listed
-    .map((file) => ({ ...file, path: file.path.slice(prefix) }))
-    .filter((file) => options.recurse || !file.path.includes("/"))
-    .filter((file) => isIncluded(file.path) && !isExcluded(file.path));
+  const wanted = await chooseFiles(listed, path, options);
   const { manifests, problems } = judgeFiles(wanted, BUNDLE_LIMITS);
   for (const problem of problems) {
     paths.refuse({ ...problem, where: { ...problem.where, path: joinPath(path, problem.where.path ?? "") } });
   }
   for (const file of manifests) paths.addFile("", { ...file, path: joinPath(path, file.path) });
   return paths.result();
+}
+
+/** Patterns are tried on every file: others get a turn in between. */
+async function chooseFiles(
+  listed: readonly ListedFile[],
+  path: string,
+  { include, exclude, recurse }: Extract<RenderRequest["options"], { kind: "plain" }>,
+): Promise<readonly ListedFile[]> {
+  const isIncluded = include.length === 0 ? () => true : matchesAny(include);
+  const isExcluded = matchesAny(exclude);
+  const prefix = path === "" ? 0 : path.length + 1;
+  const wanted: ListedFile[] = [];
+  for (const [index, listedFile] of listed.entries()) {
+    if (index % BURST === BURST - 1) await breathe();
+    const file = { ...listedFile, path: listedFile.path.slice(prefix) };
+    if (!recurse && file.path.includes("/")) continue;
+    if (isIncluded(file.path) && !isExcluded(file.path)) wanted.push(file);
+  }
+  return wanted;
 }
 
 type ListedFile = Parameters<typeof judgeFiles>[0][number];
