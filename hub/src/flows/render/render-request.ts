@@ -50,7 +50,8 @@ function optionsOf(
       const { values = [], valuesObject = {}, set = {}, includeCrds = true, releaseName = appName } = render.helm ?? {};
       return {
         kind,
-        chart,
+        // Nothing beside: equal charts are equal work, and a renderer elsewhere takes no more than it knows.
+        chart: chart === null ? null : { name: chart.name, version: chart.version, digest: chart.digest },
         releaseName,
         valuesFiles: values.map(toValuesFile),
         values: valuesObject,
